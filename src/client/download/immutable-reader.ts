@@ -1,0 +1,176 @@
+/**
+ * Reads an immutable file: any range of its plaintext, every byte of it proven against the capability.
+ *
+ * Segments are fetched a little ahead of whoever reads, so that the network works while the reader does; how
+ * far ahead is bounded in bytes, and nothing is fetched that the range does not need.
+ * @see Tahoe-LAFS docs/specifications/file-encoding.rst
+ */
+import { setMaxListeners } from 'node:events';
+import { verifyChk } from '#core/capability/attenuate.js';
+import type { ChkReadCapability } from '#core/capability/types.js';
+import type { CryptoProvider } from '#core/crypto.js';
+import type { Clock, Log } from '#core/environment.js';
+import { createErasureCodec } from '#core/erasure/codec.js';
+import type { ErasureCodec } from '#core/erasure/codec.js';
+import { TahoeError } from '#core/errors.js';
+import { decodeSegment } from '#core/immutable/decoder.js';
+import { parametersOf } from '#core/immutable/parameters.js';
+import type { FileParameters } from '#core/immutable/parameters.js';
+import type { Ueb } from '#core/immutable/ueb.js';
+import { MerkleVerifier } from '#core/merkle.js';
+import type { ByteRange } from '#wire/storage.js';
+import type { StorageServer } from '../storage-server.js';
+import { ShareRace } from './share-race.js';
+
+/** How many bytes of segments are fetched ahead of the reader; at least two segments are. */
+const READ_AHEAD_SIZE = 8_388_608;
+/** A segment must fit in memory a few times over; writers use 1 MiB. In bytes. */
+const SEGMENT_SIZE_MAX = 67_108_864;
+
+export interface DownloadContext {
+  readonly crypto: CryptoProvider;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Connected servers in permuted order. */
+  serversFor(storageIndex: Uint8Array): readonly StorageServer[];
+}
+
+interface OpenFile {
+  readonly ueb: Ueb;
+  readonly file: FileParameters;
+  readonly codec: ErasureCodec;
+  readonly crypttextTree: MerkleVerifier;
+}
+
+/** An immutable file that can be read. It must be closed. */
+export class ImmutableReader {
+  readonly #context: DownloadContext;
+  readonly #capability: ChkReadCapability;
+  readonly #closed = new AbortController();
+  readonly #race: ShareRace;
+  #open: Promise<OpenFile> | undefined;
+
+  /** @throws ERR_NO_SERVERS when no server is connected. */
+  constructor(context: DownloadContext, capability: ChkReadCapability) {
+    const { storageIndex } = verifyChk(context.crypto, capability);
+    const servers = context.serversFor(storageIndex);
+    if (servers.length === 0) throw new TahoeError('ERR_NO_SERVERS', { reason: 'none is connected' });
+    this.#context = context;
+    this.#capability = capability;
+    setMaxListeners(0, this.#closed.signal);
+    this.#race = new ShareRace({ ...context, servers, capability, storageIndex, closed: this.#closed.signal });
+  }
+
+  /** The file's size in bytes, as the capability says. */
+  get size(): number {
+    return this.#capability.size;
+  }
+
+  /**
+   * The plaintext of `range`, in order, in pieces. Ends early when the signal says so.
+   * @param range - within the file; `end` is not included.
+   * @throws ERR_NO_SHARES, ERR_NOT_ENOUGH_SHARES, ERR_CANCELLED; ERR_UEB or ERR_HASH when the file was encoded
+   *   inconsistently.
+   */
+  async *read(range: ByteRange, signal: AbortSignal): AsyncGenerator<Uint8Array, void, undefined> {
+    if (range.begin >= range.end) return;
+    const stopped = new AbortController();
+    const either = AbortSignal.any([signal, stopped.signal, this.#closed.signal]);
+    setMaxListeners(0, either); // every segment that is fetched listens
+    try {
+      const { file } = await this.#opened(either);
+      const last = Math.floor((range.end - 1) / file.segmentSize);
+      const ahead = Math.max(2, Math.floor(READ_AHEAD_SIZE / file.segmentSize));
+      const fetches: Promise<Uint8Array[]>[] = [];
+      let next = Math.floor(range.begin / file.segmentSize);
+      for (let segment = next; segment <= last; segment++) {
+        while (next <= last && next < segment + ahead) fetches.push(this.#startSegment(next++, either));
+        const pieces = (await fetches.shift()) ?? [];
+        yield* clip(pieces, segment * file.segmentSize, range);
+      }
+    } finally {
+      stopped.abort();
+    }
+  }
+
+  /** Makes sure that the file can be read at all: its URI extension is there and proven. */
+  async open(signal: AbortSignal): Promise<void> {
+    await this.#opened(signal);
+  }
+
+  close(): void {
+    this.#closed.abort();
+  }
+
+  #startSegment(segment: number, signal: AbortSignal): Promise<Uint8Array[]> {
+    const fetch = this.#segment(segment, signal);
+    fetch.catch(() => undefined); // handled when it is awaited, or given up with the others
+    return fetch;
+  }
+
+  async #segment(segment: number, signal: AbortSignal): Promise<Uint8Array[]> {
+    const { file, ueb, codec, crypttextTree } = await this.#opened(signal);
+    const [answers, segmentHash] = await Promise.all([
+      this.#race.collect(file.needed, (reader, ended) => reader.block(file, ueb, segment, ended), signal),
+      this.#segmentHash(crypttextTree, segment, signal),
+    ]);
+    const blocks = answers.map(({ shareNumber, value }) => ({ shareNumber, block: value }));
+    const { readKey } = this.#capability;
+    return decodeSegment(this.#context.crypto, codec, file, { number: segment, segmentHash, readKey }, blocks);
+  }
+
+  async #segmentHash(tree: MerkleVerifier, segment: number, signal: AbortSignal): Promise<Uint8Array> {
+    const known = tree.leafHash(segment);
+    if (known !== undefined) return known;
+    const [answer] = await this.#race.collect(
+      1,
+      async (reader) => {
+        await reader.proveSegmentHash(tree, segment);
+        return tree.leafHash(segment);
+      },
+      signal,
+    );
+    if (answer?.value === undefined) throw new TahoeError('ERR_HASH', { what: 'the crypttext hash tree' });
+    return answer.value;
+  }
+
+  async #opened(signal: AbortSignal): Promise<OpenFile> {
+    const opening = this.#open ?? this.#openFile(signal);
+    this.#open = opening;
+    try {
+      return await opening;
+    } catch (error) {
+      if (this.#open === opening) this.#open = undefined;
+      throw error;
+    }
+  }
+
+  async #openFile(signal: AbortSignal): Promise<OpenFile> {
+    const [answer] = await this.#race.collect(1, (reader) => reader.ueb(), signal);
+    if (answer === undefined) throw new RangeError('a collection of one has one answer');
+    const ueb = answer.value;
+    this.#checkUeb(ueb);
+    const file = parametersOf(this.#capability, ueb.size, ueb.segmentSize);
+    const crypttextTree = new MerkleVerifier(this.#context.crypto, file.segmentCount, ueb.crypttextRootHash);
+    return { ueb, file, codec: createErasureCodec(file.needed, file.total), crypttextTree };
+  }
+
+  #checkUeb(ueb: Ueb): void {
+    const { size, needed } = this.#capability;
+    if (ueb.size !== size) throw new TahoeError('ERR_UEB', { reason: "its size is not the capability's" });
+    if (ueb.segmentSize > SEGMENT_SIZE_MAX || ueb.segmentSize % needed !== 0) {
+      throw new TahoeError('ERR_UEB', { reason: `segments of ${String(ueb.segmentSize)} bytes cannot be read here` });
+    }
+  }
+}
+
+/** What of a segment's pieces lies in the range. `offset` is where the first piece begins in the file. */
+function* clip(pieces: readonly Uint8Array[], offset: number, range: ByteRange): Generator<Uint8Array> {
+  let begin = offset;
+  for (const piece of pieces) {
+    const from = Math.max(range.begin - begin, 0);
+    const to = Math.min(range.end - begin, piece.length);
+    if (from < to) yield piece.subarray(from, to);
+    begin += piece.length;
+  }
+}

@@ -1,0 +1,199 @@
+/**
+ * Reads one share from one server and believes nothing of it: the URI extension must hash to what the
+ * capability says, the share's hash tree must lead to the URI extension's root, and each block to that tree.
+ *
+ * Opening guesses where things lie from the file's size and fetches header and trailer at once; a small share
+ * comes whole, in one request. What the guess missed is fetched where the header says it is.
+ */
+import { ByteReader, equalBytes } from '#core/bytes.js';
+import type { ChkReadCapability } from '#core/capability/types.js';
+import type { CryptoProvider } from '#core/crypto.js';
+import { deriveBlockHash, deriveUebHash } from '#core/derive.js';
+import { TahoeError } from '#core/errors.js';
+import {
+  decodeShareHashes,
+  decodeShareHeader,
+  layoutOf,
+  SHARE_HASHES_SIZE_MAX,
+  SHARE_HEADER_SIZE_MAX,
+} from '#core/immutable/layout.js';
+import type { ShareLayout } from '#core/immutable/layout.js';
+import { blockSizeOf, fileParameters } from '#core/immutable/parameters.js';
+import type { FileParameters } from '#core/immutable/parameters.js';
+import { decodeUeb, UEB_SIZE_MAX } from '#core/immutable/ueb.js';
+import type { Ueb } from '#core/immutable/ueb.js';
+import { MerkleVerifier, NODE_SIZE, verifyMerklePath } from '#core/merkle.js';
+import type { StorageServer } from '../storage-server.js';
+
+/** How much of a share's beginning and end is fetched before anything is known, in bytes. */
+const SPECULATION_SIZE = 65_536;
+/** For one of the small reads that open a share. */
+const OPEN_TIMEOUT_MS = 30_000;
+
+/** Which share, and for which file. */
+export interface ShareReaderOptions {
+  readonly crypto: CryptoProvider;
+  readonly capability: ChkReadCapability;
+  /** 16 bytes. */
+  readonly storageIndex: Uint8Array;
+  readonly server: StorageServer;
+  readonly shareNumber: number;
+  /** Ends everything when the file is closed. */
+  readonly closed: AbortSignal;
+}
+
+interface Fetched {
+  readonly begin: number;
+  readonly bytes: Uint8Array;
+}
+
+/** One share of an immutable file. */
+export class ShareReader {
+  readonly server: StorageServer;
+  readonly shareNumber: number;
+  readonly #options: ShareReaderOptions;
+  #fetched: readonly Fetched[] = [];
+  #layout: Promise<ShareLayout> | undefined;
+  #blockTree: Promise<MerkleVerifier> | undefined;
+  #treeQueue: Promise<unknown> = Promise.resolve();
+
+  constructor(options: ShareReaderOptions) {
+    this.#options = options;
+    this.server = options.server;
+    this.shareNumber = options.shareNumber;
+  }
+
+  /**
+   * The URI extension block that this share carries.
+   * @throws ERR_HASH when it is not the one that the capability names; ERR_SHARE_LAYOUT, ERR_UEB; ERR_NO_SUCH_SHARE
+   *   when the server no longer has the share; what the server's `read` throws.
+   */
+  async ueb(): Promise<Ueb> {
+    const { crypto, capability } = this.#options;
+    const { offsets, fieldSize } = await this.#open();
+    const begin = offsets.uriExtension + fieldSize;
+    const length = new ByteReader(await this.#bytes(offsets.uriExtension, begin));
+    const size = fieldSize === 4 ? length.uint32() : length.uint64();
+    if (size > UEB_SIZE_MAX) throw layoutError(`its URI extension claims ${String(size)} bytes`);
+    const bytes = await this.#bytes(begin, begin + size);
+    if (!equalBytes(deriveUebHash(crypto, bytes), capability.uebHash)) {
+      throw new TahoeError('ERR_HASH', { what: 'the URI extension block' });
+    }
+    return decodeUeb(bytes);
+  }
+
+  /**
+   * Block `segment` of this share.
+   * @param ueb - the file's, proven.
+   * @throws as `ueb`, and ERR_HASH when the block or a hash above it was changed.
+   */
+  async block(file: FileParameters, ueb: Ueb, segment: number, signal: AbortSignal): Promise<Uint8Array> {
+    const { crypto } = this.#options;
+    const { offsets } = await this.#open();
+    const begin = offsets.data + segment * file.blockSize;
+    const [block, tree] = await Promise.all([
+      this.#bytes(begin, begin + blockSizeOf(file, segment), signal),
+      this.#provenBlockTree(file, ueb, segment),
+    ]);
+    const hash = tree.leafHash(segment);
+    if (hash === undefined || !equalBytes(deriveBlockHash(crypto, block), hash)) {
+      throw new TahoeError('ERR_HASH', { what: `block ${String(segment)}` });
+    }
+    return block;
+  }
+
+  /**
+   * Fetches from this share what the file's crypttext hash tree wants for `segment`.
+   * @throws as `ueb`, and ERR_HASH when that does not prove the segment's hash.
+   */
+  async proveSegmentHash(tree: MerkleVerifier, segment: number): Promise<void> {
+    const { offsets } = await this.#open();
+    await this.#feed(tree, segment, offsets.crypttextHashTree);
+    if (tree.leafHash(segment) === undefined) throw new TahoeError('ERR_HASH', { what: 'the crypttext hash tree' });
+  }
+
+  #provenBlockTree(file: FileParameters, ueb: Ueb, segment: number): Promise<MerkleVerifier> {
+    const proven = this.#treeQueue.then(async () => {
+      const { offsets } = await this.#open();
+      this.#blockTree ??= this.#openBlockTree(file, ueb);
+      const tree = await this.#blockTree;
+      await this.#feed(tree, segment, offsets.blockHashes);
+      return tree;
+    });
+    this.#treeQueue = proven.catch(() => undefined);
+    return proven;
+  }
+
+  /** The root of the share's block tree is its leaf in the share hash tree. */
+  async #openBlockTree(file: FileParameters, ueb: Ueb): Promise<MerkleVerifier> {
+    const { crypto } = this.#options;
+    const { offsets } = await this.#open();
+    const size = offsets.uriExtension - offsets.shareHashes;
+    if (size < 0 || size > SHARE_HASHES_SIZE_MAX) throw layoutError(`its share hashes fill ${String(size)} bytes`);
+    const nodes = decodeShareHashes(await this.#bytes(offsets.shareHashes, offsets.uriExtension));
+    const tree = { leafCount: file.total, root: ueb.shareRootHash };
+    const root = verifyMerklePath(crypto, tree, this.shareNumber, nodes);
+    if (root === undefined) throw new TahoeError('ERR_HASH', { what: 'the share hash tree' });
+    return new MerkleVerifier(crypto, file.segmentCount, root.slice());
+  }
+
+  async #feed(tree: MerkleVerifier, leaf: number, treeOffset: number): Promise<void> {
+    const runs = await Promise.all(
+      tree.wanted(leaf).map(async ({ first, count }) => {
+        const begin = treeOffset + first * NODE_SIZE;
+        return { first, bytes: await this.#bytes(begin, begin + count * NODE_SIZE) };
+      }),
+    );
+    tree.accept(leaf, runs);
+  }
+
+  #open(): Promise<ShareLayout> {
+    this.#layout ??= this.#speculate();
+    return this.#layout;
+  }
+
+  async #speculate(): Promise<ShareLayout> {
+    const { capability } = this.#options;
+    const guess = layoutOf(fileParameters(capability, Math.max(1, capability.size)));
+    const size = guess.allocatedSize;
+    const trailer = Math.max(guess.offsets.crypttextHashTree, size - SPECULATION_SIZE);
+    const ranges: [number, number][] =
+      size <= SPECULATION_SIZE
+        ? [[0, Math.max(size, SHARE_HEADER_SIZE_MAX)]]
+        : [
+            [0, SHARE_HEADER_SIZE_MAX],
+            [trailer, size],
+          ];
+    this.#fetched = await Promise.all(
+      ranges.map(async ([begin, end]) => ({ begin, bytes: await this.#read(begin, end, this.#options.closed) })),
+    );
+    return decodeShareHeader((this.#fetched[0]?.bytes ?? new Uint8Array(0)).subarray(0, SHARE_HEADER_SIZE_MAX));
+  }
+
+  /** Exactly bytes begin … end of the share. */
+  async #bytes(begin: number, end: number, signal?: AbortSignal): Promise<Uint8Array> {
+    for (const fetched of this.#fetched) {
+      const offset = begin - fetched.begin;
+      if (offset >= 0 && offset + (end - begin) <= fetched.bytes.length) {
+        return fetched.bytes.subarray(offset, offset + (end - begin));
+      }
+    }
+    if (!Number.isSafeInteger(end)) throw layoutError('an offset lies beyond 2^53');
+    if (begin === end) return new Uint8Array(0);
+    const bytes = await this.#read(begin, end, signal ?? this.#options.closed);
+    if (bytes.length !== end - begin) throw layoutError(`it ends before byte ${String(end)}`);
+    return bytes;
+  }
+
+  async #read(begin: number, end: number, signal: AbortSignal): Promise<Uint8Array> {
+    const { server, storageIndex, shareNumber } = this.#options;
+    const timeout = end - begin <= SPECULATION_SIZE ? { timeoutMs: OPEN_TIMEOUT_MS } : {};
+    const bytes = await server.read(storageIndex, shareNumber, { begin, end }, { signal, ...timeout });
+    if (bytes === undefined) throw new TahoeError('ERR_NO_SUCH_SHARE', {});
+    return bytes;
+  }
+}
+
+function layoutError(reason: string): TahoeError {
+  return new TahoeError('ERR_SHARE_LAYOUT', { reason });
+}

@@ -1,0 +1,102 @@
+/**
+ * One storage server, as a grid user sees it: what it is called, where it stands in the order of servers, and what
+ * can be asked of it. Upload, download and check know this interface and nothing of TLS, HTTP or Foolscap.
+ *
+ * Every call may be cancelled by a signal and ends by itself within a deadline. What fails is a `TahoeError` that
+ * names the server and the operation; "not there" is a value. Limits, retries and faults are decorators.
+ * @see Tahoe-LAFS docs/specifications/http-storage-node-protocol.rst
+ */
+import type { AllocateReply, AllocateRequest, ByteRange, StorageVersion } from '#wire/storage.js';
+
+/** What renews and what cancels a lease on this one server, 32 bytes each. */
+export interface ShareSecrets {
+  readonly renewSecret: Uint8Array;
+  readonly cancelSecret: Uint8Array;
+}
+
+/** How long a call may take and what ends it early. */
+export interface CallOptions {
+  readonly signal?: AbortSignal;
+  /** Milliseconds for the whole call; without it the transport's own deadline, which grows with the bytes moved. */
+  readonly timeoutMs?: number;
+}
+
+/** An allocation with all its secrets; the upload secret (any length but 0) opens this allocation's shares again. */
+export interface SecretAllocateRequest extends AllocateRequest, ShareSecrets {
+  readonly uploadSecret: Uint8Array;
+}
+
+/** What a server is known by before anything is asked of it. */
+export interface ServerIdentity {
+  /** As announced, e.g. `v0-…`, or any text from servers.yaml. */
+  readonly serverId: string;
+  readonly nickname: string;
+  /** What orders this server among others for a storage index. Usually 32 bytes. */
+  readonly permutationSeed: Uint8Array;
+  /** 20 bytes, what lease secrets for this server are derived from. */
+  readonly tubId: Uint8Array;
+}
+
+/**
+ * What a grid user asks of one server. Storage indexes are 16 bytes, share numbers 0 … 255. Unless a line says
+ * otherwise a call throws:
+ * ERR_CONNECT when the server cannot be reached, ERR_PIN when it holds another key than its address names,
+ * ERR_TIMEOUT when the deadline passes, ERR_CANCELLED when the signal or `close` ends it, ERR_CONNECTION_CLOSED when
+ * the connection ends before an answer, and ERR_SERVER_REPLY when the answer is a refusal, malformed, too long or not
+ * what was asked.
+ */
+export interface StorageServer extends ServerIdentity {
+  /** The 8 characters behind `v0-`, else the first 8 of the id: how people see the server. */
+  readonly shortName: string;
+
+  version(options?: CallOptions): Promise<StorageVersion>;
+
+  /** Asks for room for shares. What is there already and what was allocated; the rest was refused. */
+  allocate(storageIndex: Uint8Array, request: SecretAllocateRequest, options?: CallOptions): Promise<AllocateReply>;
+
+  /**
+   * Writes bytes at `offset`, in bytes; the parts are sent one after the other as one body and must not change
+   * until the call has ended. At least one byte.
+   * @returns whether the share is complete now.
+   */
+  write(
+    storageIndex: Uint8Array,
+    shareNumber: number,
+    uploadSecret: Uint8Array,
+    offset: number,
+    parts: readonly Uint8Array[],
+    options?: CallOptions,
+  ): Promise<{ complete: boolean }>;
+
+  /** Gives up an incomplete share. */
+  abort(storageIndex: Uint8Array, shareNumber: number, uploadSecret: Uint8Array, options?: CallOptions): Promise<void>;
+
+  /** The complete shares that the server holds; empty when it knows nothing of the index. */
+  listShares(storageIndex: Uint8Array, options?: CallOptions): Promise<ReadonlySet<number>>;
+
+  /**
+   * Bytes begin … end of the share (end not included; at least one), fewer where it ends earlier, empty at or past
+   * its end.
+   * @returns bytes that the caller owns; undefined when the share is not there.
+   */
+  read(
+    storageIndex: Uint8Array,
+    shareNumber: number,
+    range: ByteRange,
+    options?: CallOptions,
+  ): Promise<Uint8Array | undefined>;
+
+  /** Adds or renews a lease on every share of the index. @returns false when there is none. */
+  addLease(storageIndex: Uint8Array, secrets: ShareSecrets, options?: CallOptions): Promise<boolean>;
+
+  /** Tells the server that it served bytes that do not match their hash; silent when the share is gone. */
+  reportCorrupt(storageIndex: Uint8Array, shareNumber: number, reason: string, options?: CallOptions): Promise<void>;
+
+  /** Ends connections; calls in progress fail. Further calls are a mistake. */
+  close(): Promise<void>;
+}
+
+/** How people see a server: the 8 characters behind `v0-`, else the first 8 of its id. */
+export function shortNameOf(serverId: string): string {
+  return serverId.replace(/^v0-/, '').slice(0, 8);
+}

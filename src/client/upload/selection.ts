@@ -1,0 +1,235 @@
+/**
+ * Finds servers for a file's shares and reserves room on them, until the file would be happy or cannot be.
+ *
+ * The first 2·N servers in permuted order are asked, all at once, which shares they hold. Then shares are
+ * placed and room is asked for; a server that refuses keeps counting with what it holds, one that fails is out;
+ * what they leave is placed anew. Every round makes at least one server fewer, so it ends.
+ * @see Tahoe-LAFS docs/specifications/servers-of-happiness.rst
+ */
+import { formatBase32 } from '#core/base32.js';
+import type { Log, Random } from '#core/environment.js';
+import { reasonOf, TahoeError } from '#core/errors.js';
+import { placeShares, serversOfHappiness } from '#core/happiness.js';
+import type { LeaseSecrets } from '#core/lease.js';
+import type { StorageServer } from '../storage-server.js';
+
+/** How long one server may take to say what it holds or to reserve room. */
+const SELECTION_TIMEOUT_MS = 15_000;
+const UPLOAD_SECRET_SIZE = 20;
+/** How many servers' reasons a failure names. */
+const REASONS_MAX = 5;
+
+/** What is to be placed, and how. */
+export interface SelectionRequest {
+  /** 16 bytes. */
+  readonly storageIndex: Uint8Array;
+  readonly needed: number;
+  readonly happy: number;
+  readonly total: number;
+  /** Of one share, in bytes. */
+  readonly allocatedSize: number;
+  /** Connected servers in permuted order. */
+  readonly servers: readonly StorageServer[];
+  readonly random: Random;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+  leaseSecrets(server: StorageServer): LeaseSecrets;
+}
+
+/** Room reserved for one share on one server. */
+export interface ShareReservation {
+  readonly server: StorageServer;
+  readonly shareNumber: number;
+  readonly uploadSecret: Uint8Array;
+}
+
+export interface Selection {
+  readonly reservations: readonly ShareReservation[];
+  /** The shares that were there before, by server id. */
+  readonly existing: ReadonlyMap<string, ReadonlySet<number>>;
+}
+
+interface Candidate {
+  readonly server: StorageServer;
+  /** What it held before, and what is reserved on it. */
+  readonly existing: Set<number>;
+  readonly reserved: Set<number>;
+  writable: boolean;
+  usable: boolean;
+}
+
+/**
+ * @throws ERR_NO_SERVERS when there is none to ask, ERR_UNHAPPY when too few take shares (everything reserved
+ *   is given back then), ERR_CANCELLED when the signal says so.
+ */
+export async function selectServers(request: SelectionRequest): Promise<Selection> {
+  const selector = new ServerSelector(request);
+  try {
+    await selector.askWhatTheyHold();
+    await selector.reserve();
+    return await selector.result();
+  } catch (error) {
+    await selector.release();
+    throw error;
+  }
+}
+
+class ServerSelector {
+  readonly #request: SelectionRequest;
+  readonly #candidates: readonly Candidate[];
+  readonly #reservations: ShareReservation[] = [];
+  readonly #reasons: string[] = [];
+
+  constructor(request: SelectionRequest) {
+    if (request.servers.length === 0) throw new TahoeError('ERR_NO_SERVERS', { reason: 'none is connected' });
+    this.#request = request;
+    this.#candidates = request.servers
+      .slice(0, 2 * request.total)
+      .map((server) => ({ server, existing: new Set(), reserved: new Set(), writable: true, usable: true }));
+  }
+
+  async askWhatTheyHold(): Promise<void> {
+    const { storageIndex } = this.#request;
+    await Promise.all(
+      this.#candidates.map((candidate) =>
+        this.#attempt(candidate, async () => {
+          for (const share of await candidate.server.listShares(storageIndex, this.#callOptions())) {
+            candidate.existing.add(share);
+          }
+        }),
+      ),
+    );
+  }
+
+  async reserve(): Promise<void> {
+    for (;;) {
+      const wanted = this.#wanted();
+      const refusals = await Promise.all(wanted.map(([candidate, shares]) => this.#allocate(candidate, shares)));
+      if (this.#request.signal.aborted) throw new TahoeError('ERR_CANCELLED', { what: 'the upload' });
+      if (!refusals.includes(true)) return;
+    }
+  }
+
+  async result(): Promise<Selection> {
+    const reached = serversOfHappiness(this.#holdings());
+    const { needed, happy, total } = this.#request;
+    if (reached >= happy) {
+      await this.#renewLeases();
+      return {
+        reservations: this.#reservations,
+        existing: new Map(this.#usable().map(({ server, existing }) => [server.serverId, existing])),
+      };
+    }
+    throw new TahoeError('ERR_UNHAPPY', { happy, reached, needed, total, detail: this.#detail() });
+  }
+
+  /** Gives reserved room back; servers that do not answer drop it by themselves later. */
+  async release(): Promise<void> {
+    const { storageIndex } = this.#request;
+    await Promise.allSettled(
+      this.#reservations.map(({ server, shareNumber, uploadSecret }) =>
+        server.abort(storageIndex, shareNumber, uploadSecret, { timeoutMs: SELECTION_TIMEOUT_MS }),
+      ),
+    );
+  }
+
+  /** For each server the shares that it should take and does not have, where there are any. */
+  #wanted(): [Candidate, Set<number>][] {
+    const writable = this.#usable().filter((candidate) => candidate.writable);
+    const readOnly = this.#usable().filter((candidate) => !candidate.writable);
+    const placement = placeShares(
+      this.#request.total,
+      { writable: writable.map(idOf), readOnly: readOnly.map(idOf) },
+      this.#holdings(),
+    );
+    return writable
+      .map((candidate): [Candidate, Set<number>] => {
+        const held = heldBy(candidate);
+        const placed = [...placement].filter(([share, id]) => id === idOf(candidate) && !held.has(share));
+        return [candidate, new Set(placed.map(([share]) => share))];
+      })
+      .filter(([, shares]) => shares.size > 0);
+  }
+
+  /** @returns whether something of `shareNumbers` was refused, so that it must be placed anew. */
+  async #allocate(candidate: Candidate, shareNumbers: ReadonlySet<number>): Promise<boolean> {
+    const { storageIndex, allocatedSize, random } = this.#request;
+    const { server } = candidate;
+    const uploadSecret = random.bytes(UPLOAD_SECRET_SIZE);
+    await this.#attempt(candidate, async () => {
+      const secrets = this.#request.leaseSecrets(server);
+      const reply = await server.allocate(
+        storageIndex,
+        { shareNumbers, allocatedSize, uploadSecret, ...secrets },
+        this.#callOptions(),
+      );
+      for (const share of reply.alreadyHave) candidate.existing.add(share);
+      for (const shareNumber of reply.allocated) {
+        candidate.reserved.add(shareNumber);
+        this.#reservations.push({ server, shareNumber, uploadSecret });
+      }
+    });
+    const held = heldBy(candidate);
+    const refused = !candidate.usable || [...shareNumbers].some((share) => !held.has(share));
+    if (refused && candidate.usable) this.#refuse(candidate, 'it took no share: full, read-only, or busy with it');
+    return refused;
+  }
+
+  /** Shares that were there already keep their lease by us, as new ones get theirs. */
+  async #renewLeases(): Promise<void> {
+    const { storageIndex, log } = this.#request;
+    const holders = this.#usable().filter(({ existing, reserved }) => existing.size > 0 && reserved.size === 0);
+    await Promise.all(
+      holders.map(async ({ server }) => {
+        try {
+          await server.addLease(storageIndex, this.#request.leaseSecrets(server), this.#callOptions());
+        } catch (error) {
+          log.warn('lease not renewed', { server: server.shortName, reason: reasonOf(error) });
+        }
+      }),
+    );
+  }
+
+  async #attempt(candidate: Candidate, action: () => Promise<void>): Promise<void> {
+    try {
+      await action();
+    } catch (error) {
+      candidate.usable = false;
+      this.#refuse(candidate, reasonOf(error));
+    }
+  }
+
+  #refuse(candidate: Candidate, reason: string): void {
+    candidate.writable = false;
+    this.#reasons.push(`${candidate.server.shortName}: ${reason}`);
+    const storageIndex = formatBase32(this.#request.storageIndex);
+    this.#request.log.info('server not used for upload', { server: candidate.server.shortName, storageIndex, reason });
+  }
+
+  #detail(): string {
+    const shown = this.#reasons.slice(0, REASONS_MAX);
+    const more = this.#reasons.length - shown.length;
+    const asked = `${String(this.#candidates.length)} servers were asked`;
+    return [asked, ...shown, ...(more > 0 ? [`and ${String(more)} more`] : [])].join('; ');
+  }
+
+  #usable(): Candidate[] {
+    return this.#candidates.filter((candidate) => candidate.usable);
+  }
+
+  #holdings(): Map<string, Set<number>> {
+    return new Map(this.#usable().map((candidate) => [idOf(candidate), heldBy(candidate)]));
+  }
+
+  #callOptions(): { signal: AbortSignal; timeoutMs: number } {
+    return { signal: this.#request.signal, timeoutMs: SELECTION_TIMEOUT_MS };
+  }
+}
+
+function idOf(candidate: Candidate): string {
+  return candidate.server.serverId;
+}
+
+function heldBy(candidate: Candidate): Set<number> {
+  return new Set([...candidate.existing, ...candidate.reserved]);
+}

@@ -1,0 +1,42 @@
+/**
+ * The door to the cryptographic primitives. Everything in core takes a `CryptoProvider`; nobody imports one.
+ * The native provider (OpenSSL and libsodium) is `native-crypto.ts`, chosen in `node/`.
+ *
+ * All digests are fresh arrays that the caller owns. Key and digest lengths are in bytes.
+ */
+
+/** A running hash. `digest` ends it. */
+export interface Hasher {
+  update(bytes: Uint8Array): this;
+  digest(): Uint8Array;
+}
+
+/** A key stream that is XORed onto what passes; encrypting and decrypting are the same. */
+export interface StreamCipher {
+  /** @returns as many bytes as came in, in an array of its own. */
+  process(bytes: Uint8Array): Uint8Array;
+}
+
+export interface CryptoProvider {
+  readonly name: string;
+  /** SHA-256, 32 bytes. */
+  sha256(bytes: Uint8Array): Uint8Array;
+  sha256Hasher(): Hasher;
+  /** SHA-1, 20 bytes: only for the permutation of servers and tub ids, where Tahoe fixed it. */
+  sha1(bytes: Uint8Array): Uint8Array;
+  /** BLAKE2b with 32 bytes of output and no key: how containers of version 2 keep lease secrets. */
+  blake2b256(bytes: Uint8Array): Uint8Array;
+  /**
+   * AES in counter mode, the counter 128 bits big-endian and zero at offset 0.
+   * @param key - 16 or 32 bytes.
+   * @param offset - where in the key stream to begin, in bytes.
+   */
+  aesCtr(key: Uint8Array, offset: number): StreamCipher;
+  /** @param seed - 32 bytes. @returns the 32-byte public key. */
+  ed25519PublicKey(seed: Uint8Array): Uint8Array;
+  /** @returns a 64-byte signature. */
+  ed25519Sign(seed: Uint8Array, message: Uint8Array): Uint8Array;
+  ed25519Verify(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean;
+  /** Whether both are equal, in time that depends on their lengths only (blinded by a random key). */
+  equalSecrets(a: Uint8Array, b: Uint8Array): boolean;
+}

@@ -1,0 +1,236 @@
+/**
+ * Every way Tallac can fail, in one table.
+ *
+ * There is one error class with a stable `code`, typed `facts` and a `cause`. The catalogue gives each code
+ * its family and its sentence: what is wrong, where, and what to do. Storage statuses, gateway statuses and
+ * exit codes are three tables elsewhere that read only `code` and `family`. "Not there" and "not mine" are
+ * values, never errors, below the gateway. A message never holds a secret: facts carry names, numbers and
+ * storage indexes, not capabilities, swissnums or lease secrets.
+ */
+
+/** The eight kinds of failure; who can mend it differs: the sender, the peer, the operator or time. */
+export type ErrorFamily =
+  'malformed' | 'integrity' | 'authority' | 'missing' | 'conflict' | 'limit' | 'unavailable' | 'usage';
+
+interface CatalogueEntry<Facts> {
+  readonly family: ErrorFamily;
+  readonly sentence: (facts: Facts) => string;
+}
+
+function entry<Facts>(family: ErrorFamily, sentence: (facts: Facts) => string): CatalogueEntry<Facts> {
+  return { family, sentence };
+}
+
+const catalogue = {
+  // malformed: the bytes or the text are not what they claim to be
+  ERR_BASE32: entry<{ reason: string }>('malformed', (f) => `this is not base32: ${f.reason}`),
+  ERR_NETSTRING: entry<{ reason: string }>('malformed', (f) => `this is not a netstring: ${f.reason}`),
+  ERR_TRUNCATED: entry<{ wanted: number; left: number }>(
+    'malformed',
+    (f) => `the data ends too early: ${String(f.wanted)} bytes are wanted, ${String(f.left)} are left`,
+  ),
+  ERR_CAPABILITY: entry<{ reason: string }>(
+    'malformed',
+    (f) => `the capability is not valid: ${f.reason}; copy the whole string again, from URI: to its end`,
+  ),
+  ERR_NURL: entry<{ reason: string }>('malformed', (f) => `the server address (NURL) is not valid: ${f.reason}`),
+  ERR_CBOR: entry<{ reason: string }>('malformed', (f) => `the message is not valid CBOR: ${f.reason}`),
+  ERR_MESSAGE: entry<{ what: string; reason: string }>('malformed', (f) => `the ${f.what} is not valid: ${f.reason}`),
+  ERR_HEADER: entry<{ header: string; reason: string }>(
+    'malformed',
+    (f) => `the header ${f.header} is not valid: ${f.reason}`,
+  ),
+  ERR_CONTENT_RANGE: entry<{ reason: string }>(
+    'malformed',
+    (f) => `Content-Range is not usable: ${f.reason}; send "bytes FIRST-LAST/*"`,
+  ),
+  ERR_RANGE: entry<{ reason: string }>('malformed', (f) => `Range is not usable: ${f.reason}; send "bytes=FIRST-LAST"`),
+  ERR_MEDIA_TYPE: entry<{ expected: string }>('malformed', (f) => `the body must be ${f.expected}`),
+  ERR_NOT_ACCEPTABLE: entry<{ offered: string }>(
+    'malformed',
+    (f) => `the reply would be ${f.offered}, which the Accept header does not allow`,
+  ),
+  ERR_BODY_LENGTH: entry<{ expected: number; received: number }>(
+    'malformed',
+    (f) => `the body does not fill its range: ${String(f.expected)} bytes announced, ${String(f.received)} received`,
+  ),
+  ERR_CONFIG: entry<{ file: string; reason: string }>('malformed', (f) => `${f.file}: ${f.reason}`),
+  ERR_CONFIG_UNKNOWN: entry<{ file: string; section: string; option?: string }>('malformed', (f) =>
+    f.option === undefined
+      ? `'${f.file}' contains unknown section [${f.section}]`
+      : `'${f.file}' section [${f.section}] contains unknown option '${f.option}'`,
+  ),
+  ERR_YAML: entry<{ file: string; reason: string }>('malformed', (f) => `${f.file}: ${f.reason}`),
+  ERR_ENCODING: entry<{ needed: number; total: number }>(
+    'malformed',
+    (f) => `cannot encode ${String(f.needed)}-of-${String(f.total)}: 1 <= needed <= total <= 256 must hold`,
+  ),
+
+  // integrity: well-formed, but not what was once written
+  ERR_HASH: entry<{ what: string }>('integrity', (f) => `${f.what} does not match its hash`),
+  ERR_UEB: entry<{ reason: string }>('integrity', (f) => `the URI extension block is not usable: ${f.reason}`),
+  ERR_SHARE_LAYOUT: entry<{ reason: string }>('integrity', (f) => `the share's layout is not usable: ${f.reason}`),
+  ERR_CONTAINER: entry<{ reason: string }>('integrity', (f) => `the share file is damaged: ${f.reason}`),
+  ERR_ERASURE: entry<{ reason: string }>('integrity', (f) => `the blocks cannot be decoded: ${f.reason}`),
+  ERR_WASM: entry<{ reason: string }>('integrity', (f) => `the erasure-coding core failed its self-test: ${f.reason}`),
+
+  // authority: the wrong key, or none
+  ERR_PIN: entry<{ server: string }>(
+    'authority',
+    (f) => `server ${f.server} does not hold the key its address names; nothing was sent to it`,
+  ),
+  ERR_SWISSNUM: entry<Record<string, never>>('authority', () => 'Wrong Authorization header'),
+  ERR_UPLOAD_SECRET: entry<Record<string, never>>('authority', () => 'this upload belongs to another upload secret'),
+
+  // missing: it was looked for and is not there
+  ERR_NO_SHARES: entry<{ storageIndex: string; needed: number; detail: string }>(
+    'missing',
+    (f) =>
+      `no share of ${f.storageIndex} was found (${String(f.needed)} are needed): ${f.detail}; are the servers that hold them connected?`,
+  ),
+  ERR_NOT_ENOUGH_SHARES: entry<{ storageIndex: string; needed: number; found: number; detail: string }>(
+    'missing',
+    (f) =>
+      `only ${String(f.found)} good shares of ${f.storageIndex} were found and ${String(f.needed)} are needed: ${f.detail}`,
+  ),
+  ERR_NO_SUCH_SHARE: entry<Record<string, never>>('missing', () => 'there is no such share here'),
+  ERR_NO_SUCH_UPLOAD: entry<Record<string, never>>('missing', () => 'there is no such upload in progress'),
+  ERR_NO_SUCH_PATH: entry<Record<string, never>>('missing', () => 'there is nothing at this path'),
+  ERR_METHOD: entry<{ allowed: string }>('missing', (f) => `this path answers only to ${f.allowed}`),
+
+  // conflict: something else is already there
+  ERR_CONFLICTING_WRITE: entry<{ offset: number }>(
+    'conflict',
+    (f) => `other bytes were already written at offset ${String(f.offset)} of this share`,
+  ),
+  ERR_SHARE_COMPLETE: entry<Record<string, never>>('conflict', () => 'this share is already complete'),
+  ERR_SHARE_KIND: entry<{ expected: string }>(
+    'conflict',
+    (f) => `the share at this storage index is not ${f.expected}`,
+  ),
+  ERR_ALREADY_RUNNING: entry<{ directory: string; pid: number }>(
+    'conflict',
+    (f) => `the node in '${f.directory}' is already running as process ${String(f.pid)}; stop it first`,
+  ),
+  ERR_PORT_IN_USE: entry<{ endpoint: string; option: string }>(
+    'conflict',
+    (f) => `cannot listen on ${f.endpoint}: another program uses that port; stop it or change ${f.option} in tahoe.cfg`,
+  ),
+  ERR_DIRECTORY_NOT_EMPTY: entry<{ directory: string }>(
+    'conflict',
+    (f) => `the directory '${f.directory}' is not empty; name a new or an empty one`,
+  ),
+
+  // limit: more than this side is willing or able to hold
+  ERR_TOO_LARGE: entry<{ what: string; limitBytes: number }>(
+    'limit',
+    (f) => `the ${f.what} is larger than the limit of ${String(f.limitBytes)} bytes`,
+  ),
+  ERR_BEYOND_ALLOCATION: entry<{ allocatedSize: number }>(
+    'limit',
+    (f) => `the write ends beyond the ${String(f.allocatedSize)} bytes that were allocated`,
+  ),
+  ERR_NO_SPACE: entry<{ where: string }>('limit', (f) => `no space is left for ${f.where}; free some and try again`),
+  ERR_TOO_MANY: entry<{ what: string; limit: number }>(
+    'limit',
+    (f) => `there are too many ${f.what} already: the limit is ${String(f.limit)}`,
+  ),
+
+  // unavailable: it may work later or elsewhere
+  ERR_CONNECT: entry<{ server: string; reason: string }>(
+    'unavailable',
+    (f) => `cannot reach server ${f.server}: ${f.reason}`,
+  ),
+  ERR_CONNECTION_CLOSED: entry<{ server: string; what: string; keptAlive: boolean; replyBegun: boolean }>(
+    'unavailable',
+    (f) =>
+      `server ${f.server} closed the connection ${f.replyBegun ? 'in the middle of its' : 'before any'} answer to ${f.what}`,
+  ),
+  ERR_TIMEOUT: entry<{ what: string; timeoutMs: number }>(
+    'unavailable',
+    (f) => `${f.what} gave no answer within ${String(f.timeoutMs / 1000)} s`,
+  ),
+  ERR_CANCELLED: entry<{ what: string }>('unavailable', (f) => `${f.what} was cancelled`),
+  ERR_SERVER_REPLY: entry<{ server: string; what: string; reason: string }>(
+    'unavailable',
+    (f) => `server ${f.server} gave no usable answer to ${f.what}: ${f.reason}`,
+  ),
+  ERR_NO_SERVERS: entry<{ reason: string }>(
+    'unavailable',
+    (f) => `no storage server can be used: ${f.reason}; list servers in private/servers.yaml`,
+  ),
+  ERR_UNHAPPY: entry<{ happy: number; reached: number; needed: number; total: number; detail: string }>(
+    'unavailable',
+    (f) =>
+      `the file was not stored: shares could be spread over only ${String(f.reached)} servers and shares.happy asks ` +
+      `for ${String(f.happy)} (encoding ${String(f.needed)}-of-${String(f.total)}): ${f.detail}`,
+  ),
+  ERR_STORE_READONLY: entry<{ reason: string }>('unavailable', (f) => `this store takes no writes: ${f.reason}`),
+  ERR_DISK: entry<{ what: string; reason: string }>('unavailable', (f) => `${f.what} failed: ${f.reason}`),
+  ERR_GATEWAY: entry<{ address: string; reason: string }>(
+    'unavailable',
+    (f) => `cannot reach the gateway at ${f.address}: ${f.reason}; is the node running? (tallac run)`,
+  ),
+  ERR_GATEWAY_REPLY: entry<{ status: number; reason: string }>(
+    'unavailable',
+    (f) => `the gateway answered ${String(f.status)}: ${f.reason}`,
+  ),
+
+  // usage: the person at the keyboard can mend it
+  ERR_USAGE: entry<{ reason: string }>('usage', (f) => f.reason),
+  ERR_NOT_A_NODE: entry<{ directory: string; reason: string }>(
+    'usage',
+    (f) => `'${f.directory}' is not a node directory: ${f.reason}; make one with tallac create-node`,
+  ),
+  ERR_FILE: entry<{ file: string; reason: string }>('usage', (f) => `cannot use '${f.file}': ${f.reason}`),
+  ERR_LISTEN: entry<{ endpoint: string; option: string; reason: string }>(
+    'usage',
+    (f) => `cannot listen on ${f.endpoint}: ${f.reason}; change ${f.option} in tahoe.cfg`,
+  ),
+  ERR_DEMO: entry<{ reason: string }>('unavailable', (f) => `the demonstration failed: ${f.reason}`),
+} as const;
+
+/** The stable name of a failure; programs may depend on it. */
+export type ErrorCode = keyof typeof catalogue;
+
+/** What a failure of this code says about itself. */
+export type ErrorFacts<Code extends ErrorCode> = Parameters<(typeof catalogue)[Code]['sentence']>[0];
+
+/** All codes, in the catalogue's order. */
+export const errorCodes = Object.keys(catalogue) as readonly ErrorCode[];
+
+function sentenceOf<Code extends ErrorCode>(code: Code, facts: ErrorFacts<Code>): string {
+  const { sentence } = catalogue[code] as unknown as CatalogueEntry<ErrorFacts<Code>>;
+  return sentence(facts);
+}
+
+/** The one error class: `code` for programs, `message` for people, `facts` for both. */
+export class TahoeError<Code extends ErrorCode = ErrorCode> extends Error {
+  readonly code: Code;
+  readonly facts: ErrorFacts<Code>;
+
+  constructor(code: Code, facts: ErrorFacts<Code>, options?: { cause?: unknown }) {
+    super(sentenceOf(code, facts), options);
+    this.name = 'TahoeError';
+    this.code = code;
+    this.facts = facts;
+  }
+
+  get family(): ErrorFamily {
+    return catalogue[this.code].family;
+  }
+}
+
+/** Whether `error` is a TahoeError, and if codes are given, one of those. */
+export function isTahoeError<Code extends ErrorCode>(error: unknown, ...codes: Code[]): error is TahoeError<Code> {
+  if (!(error instanceof TahoeError)) return false;
+  const { code } = error as TahoeError;
+  return codes.length === 0 || (codes as ErrorCode[]).includes(code);
+}
+
+/** A short text for any thrown value: the message of an error, else its string form. */
+export function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if (error instanceof AggregateError && error.message === '') return error.errors.map(reasonOf).join('; ');
+  return error.message;
+}

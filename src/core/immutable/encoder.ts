@@ -1,0 +1,116 @@
+/**
+ * Turns a file's plaintext into the shares of a CHK file, segment by segment.
+ *
+ * For each segment in order, `encodeSegment` gives the `total` blocks that go to the shares' data; after the
+ * last, `finish` gives what follows the data in each share, and the capability. It holds one hash per block
+ * and segment, never the data. Nothing here knows where the plaintext comes from or where shares go.
+ * @see Tahoe-LAFS docs/specifications/file-encoding.rst
+ */
+import { concat } from '../bytes.js';
+import { chkReadCapability } from '../capability/types.js';
+import type { ChkReadCapability } from '../capability/types.js';
+import type { CryptoProvider, StreamCipher } from '../crypto.js';
+import { crypttextHasher, deriveBlockHash, deriveCrypttextSegmentHash, deriveUebHash } from '../derive.js';
+import type { TaggedHasher } from '../derive.js';
+import type { ErasureCodec } from '../erasure/codec.js';
+import { buildMerkleTree, encodeMerkleTree, NODE_SIZE, nodeCount, paddedLeafCount, siblingNodes } from '../merkle.js';
+import { encodeShareHashes, layoutOf } from './layout.js';
+import type { WrittenShareLayout } from './layout.js';
+import { blockSizeOf, segmentSizeOf } from './parameters.js';
+import type { FileParameters } from './parameters.js';
+import { encodeUeb } from './ueb.js';
+
+/** What `finish` gives. */
+export interface EncodedFile {
+  /** For each share number, the bytes from `offsets.plaintextHashTree` to the share's end. */
+  readonly trailers: readonly Uint8Array[];
+  readonly capability: ChkReadCapability;
+}
+
+/** Encodes one file. Segments must come in order, each exactly once. */
+export class ShareEncoder {
+  readonly file: FileParameters;
+  readonly layout: WrittenShareLayout;
+  readonly #crypto: CryptoProvider;
+  readonly #codec: ErasureCodec;
+  readonly #readKey: Uint8Array;
+  readonly #cipher: StreamCipher;
+  readonly #crypttextHasher: TaggedHasher;
+  readonly #segmentHashes: Uint8Array[] = [];
+  readonly #blockHashes: Uint8Array[][];
+
+  /** @param readKey - 16 bytes. @param codec - for the file's `needed` and `total`. */
+  constructor(crypto: CryptoProvider, codec: ErasureCodec, file: FileParameters, readKey: Uint8Array) {
+    this.file = file;
+    this.layout = layoutOf(file);
+    this.#crypto = crypto;
+    this.#codec = codec;
+    this.#readKey = readKey;
+    this.#cipher = crypto.aesCtr(readKey, 0);
+    this.#crypttextHasher = crypttextHasher(crypto);
+    this.#blockHashes = Array.from({ length: file.total }, () => []);
+  }
+
+  /**
+   * Encrypts and codes the next segment.
+   * @param plaintext - as many bytes as the segment has.
+   * @returns `total` blocks, by share number. The first `needed` are views of one array.
+   */
+  encodeSegment(plaintext: Uint8Array): Uint8Array[] {
+    const segment = this.#segmentHashes.length;
+    if (plaintext.length !== segmentSizeOf(this.file, segment)) {
+      throw new RangeError(`segment ${String(segment)} has ${String(plaintext.length)} bytes`);
+    }
+    const crypttext = this.#cipher.process(plaintext);
+    this.#crypttextHasher.update(crypttext);
+    this.#segmentHashes.push(deriveCrypttextSegmentHash(this.#crypto, crypttext));
+    const blocks = this.#codec.encode(splitBlocks(crypttext, this.file.needed, blockSizeOf(this.file, segment)));
+    blocks.forEach((block, share) => this.#blockHashes[share]?.push(deriveBlockHash(this.#crypto, block)));
+    return blocks;
+  }
+
+  /** Ends the file after its last segment. */
+  finish(): EncodedFile {
+    const crypttextTree = buildMerkleTree(this.#crypto, this.#segmentHashes);
+    const blockTrees = this.#blockHashes.map((hashes) => buildMerkleTree(this.#crypto, hashes));
+    const shareTree = buildMerkleTree(this.#crypto, blockTrees.map(rootOf));
+    const ueb = encodeUeb(this.file, {
+      crypttextHash: this.#crypttextHasher.digest(),
+      crypttextRootHash: rootOf(crypttextTree),
+      shareRootHash: rootOf(shareTree),
+    });
+    const encodedCrypttextTree = encodeMerkleTree(crypttextTree);
+    const trailers = blockTrees.map((blockTree, share) =>
+      this.#trailer(encodedCrypttextTree, blockTree, this.#shareHashes(shareTree, share), ueb),
+    );
+    const { needed, total, size } = this.file;
+    const uebHash = deriveUebHash(this.#crypto, ueb);
+    return { trailers, capability: chkReadCapability({ readKey: this.#readKey, uebHash, needed, total, size }) };
+  }
+
+  #trailer(crypttextTree: Uint8Array, blockTree: Uint8Array[], shareHashes: Uint8Array, ueb: Uint8Array): Uint8Array {
+    const plaintextTree = new Uint8Array(nodeCount(this.file.segmentCount) * NODE_SIZE);
+    const uebLength = new Uint8Array(this.layout.fieldSize);
+    new DataView(uebLength.buffer).setUint32(this.layout.fieldSize - 4, ueb.length);
+    return concat(plaintextTree, crypttextTree, encodeMerkleTree(blockTree), shareHashes, uebLength, ueb);
+  }
+
+  #shareHashes(shareTree: readonly Uint8Array[], share: number): Uint8Array {
+    const leaf = paddedLeafCount(this.file.total) - 1 + share;
+    const indexes = [...siblingNodes(this.file.total, share), leaf].sort((a, b) => a - b);
+    return encodeShareHashes(new Map(indexes.map((index) => [index, shareTree[index] ?? new Uint8Array(NODE_SIZE)])));
+  }
+}
+
+/** Cuts `segment` into `count` blocks of `blockSize` bytes; the last are filled up with zero bytes. */
+function splitBlocks(segment: Uint8Array, count: number, blockSize: number): Uint8Array[] {
+  const padded = segment.length === count * blockSize ? segment : new Uint8Array(count * blockSize);
+  if (padded !== segment) padded.set(segment);
+  return Array.from({ length: count }, (_, i) => padded.subarray(i * blockSize, (i + 1) * blockSize));
+}
+
+function rootOf(tree: readonly Uint8Array[]): Uint8Array {
+  const [root] = tree;
+  if (root === undefined) throw new RangeError('a tree has at least one node');
+  return root;
+}

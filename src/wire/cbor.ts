@@ -1,0 +1,81 @@
+/**
+ * CBOR (RFC 8949) as the storage protocol uses it: definite lengths, text keys, integer keys, byte strings,
+ * booleans, null, and sets (tag 258). Everything else is refused.
+ *
+ * Maps decode to `Map`, so that a key such as `__proto__` is only a key; sets decode to `Set`. Integers that a
+ * number cannot hold exactly decode to bigint, for the schema check behind it to refuse. Duplicate keys,
+ * trailing bytes and indefinite lengths are refused.
+ */
+import { decode, encode, Token, Type } from 'cborg';
+import type { DecodeOptions, EncodeOptions } from 'cborg';
+import { reasonOf, TahoeError } from '#core/errors.js';
+
+/** A value that the protocol's messages are made of. */
+export type CborValue =
+  | number
+  | bigint
+  | string
+  | boolean
+  | null
+  | Uint8Array
+  | readonly CborValue[]
+  | ReadonlySet<number>
+  | ReadonlyMap<CborValue, CborValue>;
+
+const TAG_BIGNUM = 2;
+/** The longest bignum that is read, in bytes. */
+const BIGNUM_SIZE_MAX = 16;
+const TAG_SET = 258;
+
+const encodeOptions: EncodeOptions = {
+  typeEncoders: {
+    Set: (set: ReadonlySet<number>) => {
+      const members = [...set].sort((a, b) => a - b);
+      return [
+        new Token(Type.tag, TAG_SET),
+        new Token(Type.array, members.length),
+        ...members.map((member) => new Token(Type.uint, member)),
+      ];
+    },
+  },
+};
+
+const decodeOptions: DecodeOptions = {
+  useMaps: true,
+  allowIndefinite: false,
+  allowUndefined: false,
+  allowNaN: false,
+  allowInfinity: false,
+  rejectDuplicateMapKeys: true,
+  tags: {
+    // The reference says 2^64 for "I do not know how much space there is", which only a bignum can hold.
+    [TAG_BIGNUM]: (decodeMember) => bignum(decodeMember()),
+    [TAG_SET]: (decodeMember) => {
+      const members: unknown = decodeMember();
+      if (!Array.isArray(members)) throw new Error('a set is not made of an array');
+      return new Set(members);
+    },
+  },
+};
+
+function bignum(bytes: unknown): bigint {
+  if (!(bytes instanceof Uint8Array) || bytes.length > BIGNUM_SIZE_MAX) throw new Error('a bignum is too large');
+  return bytes.reduce((value, byte) => (value << 8n) | BigInt(byte), 0n);
+}
+
+/** The bytes of `value`; map keys and set members in a fixed order. */
+export function encodeCbor(value: CborValue): Uint8Array {
+  return encode(value, encodeOptions);
+}
+
+/**
+ * The value of `bytes`, not yet checked against any schema. Byte strings may be views of `bytes`.
+ * @throws ERR_CBOR when the bytes are not one CBOR item of the kinds above.
+ */
+export function decodeCbor(bytes: Uint8Array): unknown {
+  try {
+    return decode(bytes, decodeOptions) as unknown;
+  } catch (error) {
+    throw new TahoeError('ERR_CBOR', { reason: reasonOf(error) }, { cause: error });
+  }
+}
