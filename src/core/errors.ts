@@ -175,6 +175,12 @@ const catalogue = {
     'unavailable',
     (f) => `the gateway answered ${String(f.status)}: ${f.reason}`,
   ),
+  ERR_GATEWAY_CUT: entry<{ address: string; received: number; expected: number | undefined }>(
+    'unavailable',
+    (f) =>
+      `the gateway at ${f.address} broke off after ${String(f.received)} of ` +
+      `${f.expected === undefined ? 'an unknown number of' : String(f.expected)} bytes; its log says why`,
+  ),
 
   // usage: the person at the keyboard can mend it
   ERR_USAGE: entry<{ reason: string }>('usage', (f) => f.reason),

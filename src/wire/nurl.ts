@@ -4,7 +4,7 @@
  *     pb://<SPKI hash>@<host>:<port>/<swissnum>#v=1        pb+tor://… for an onion service
  *
  * The hash is SHA-256 over the certificate's SubjectPublicKeyInfo (DER), base64url without padding, 43
- * characters. The swissnum is a secret: a NURL prints itself without it.
+ * characters. The swissnum is a secret: a NURL prints itself without it, and no error repeats any of it.
  * @see Tahoe-LAFS docs/specifications/http-storage-node-protocol.rst, "NURLs"
  */
 import { TahoeError } from '#core/errors.js';
@@ -59,7 +59,9 @@ export class Nurl {
   }
 }
 
-const NURL = /^pb(\+tor)?:\/\/([A-Za-z0-9_-]{43})@(\[[0-9A-Fa-f:.]+\]|[^@:/[\]\s]+):([0-9]{1,5})\/([^/#?\s]+)#v=1$/;
+/** The last character of a hash has two bits that belong to no byte; they are zero. */
+const NURL =
+  /^pb(\+tor)?:\/\/([A-Za-z0-9_-]{42}[AEIMQUYcgkosw048])@(\[[0-9A-Fa-f:.]+\]|[^@:/[\]\s]+):([0-9]{1,5})\/([^/#?\s]+)#v=1$/;
 
 /** @throws ERR_NURL when `text` is not a NURL of version 1. The message repeats nothing of it. */
 export function parseNurl(text: string): Nurl {

@@ -187,7 +187,7 @@ export function decodeVersion(bytes: Uint8Array): StorageVersion {
   const outer = byteKeyed(asMap(decodeCbor(bytes), what));
   const sizes = byteKeyed(asMap(outer.get(PROTOCOL_KEY), what));
   return {
-    maximumImmutableShareSize: toUint(sizes.get(versionKeys.maximumImmutableShareSize), what),
+    maximumImmutableShareSize: saturated(toWideUint(sizes.get(versionKeys.maximumImmutableShareSize), what)),
     maximumMutableShareSize: toWideUint(sizes.get(versionKeys.maximumMutableShareSize), what),
     availableSpace: toWideUint(sizes.get(versionKeys.availableSpace), what),
     applicationVersion: printable(outer.get('application-version')),
@@ -330,6 +330,11 @@ function toUint(value: unknown, what: string): number {
 /** A number that may be too large to be a number. */
 function toWideUint(value: unknown, what: string): number | bigint {
   return typeof value === 'bigint' && value >= 0n ? value : toUint(value, what);
+}
+
+/** The nearest number that is exact: the reference says 2^64 where it cannot measure its disk. */
+function saturated(size: number | bigint): number {
+  return size > Number.MAX_SAFE_INTEGER ? Number.MAX_SAFE_INTEGER : Number(size);
 }
 
 function toShareNumbers(value: unknown, what: string): ReadonlySet<number> {

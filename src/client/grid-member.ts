@@ -1,0 +1,222 @@
+/**
+ * One known server of the grid and whether it can be used now.
+ *
+ * Its version is asked for every few seconds; the last answer decides. A server that fails is asked again after a
+ * delay that doubles, with jitter so that a grid's clients do not all come back at once. Every call that others make
+ * to it is watched: an answer proves it alive, a failed connection proves the contrary, a timeout has it asked now.
+ */
+import type { Clock, Log, Random } from '#core/environment.js';
+import { isTahoeError, reasonOf } from '#core/errors.js';
+import type { StorageVersion } from '#wire/storage.js';
+import { StorageServerDecorator } from './storage-server-decorator.js';
+import type { Call, OperationName } from './storage-server-decorator.js';
+import type { CallOptions, StorageServer } from './storage-server.js';
+
+/** How often a server is asked for its version, in milliseconds. */
+export interface PollLimits {
+  /** Between polls of a server that answers. */
+  readonly intervalMs: number;
+  /** The longest time an answer may take. */
+  readonly timeoutMs: number;
+  /** The first delay after a failure; each further failure doubles it. */
+  readonly backOffFirstMs: number;
+  readonly backOffMaxMs: number;
+  /** The shortest time between the beginnings of two polls, whatever happens in between. */
+  readonly spacingMs: number;
+}
+
+export const defaultPollLimits: PollLimits = {
+  intervalMs: 5000,
+  timeoutMs: 5000,
+  backOffFirstMs: 1000,
+  backOffMaxMs: 60_000,
+  spacingMs: 1000,
+};
+
+/** What a member needs of the world, and whom it tells that its state has changed. */
+export interface MemberEnvironment {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly limits: PollLimits;
+  readonly changed: () => void;
+}
+
+/** A server that is polled from its construction until `close`. */
+export class GridMember {
+  /** The server, each of whose calls tells this member how it went. */
+  readonly server: StorageServer;
+  readonly #inner: StorageServer;
+  readonly #environment: MemberEnvironment;
+  readonly #closing = new AbortController();
+  #connected = false;
+  #tried = false;
+  #connectionStatus = 'connecting';
+  #version: StorageVersion | undefined;
+  #lastReceivedDataMs: number | undefined;
+  #lastReplyMs = -Infinity;
+  #failureCount = 0;
+  #pollStartMs = -Infinity;
+  #pollDueMs = Infinity;
+  #cancelTimer: () => void = () => undefined;
+  #running: Promise<void> | undefined;
+
+  /** Takes over `server`: closing the member closes it. */
+  constructor(server: StorageServer, environment: MemberEnvironment) {
+    this.#inner = server;
+    this.#environment = environment;
+    this.server = new WatchedServer(server, this);
+    this.#schedule(0);
+  }
+
+  /** Whether the last poll was answered, and no connection has failed since. */
+  get connected(): boolean {
+    return this.#connected;
+  }
+
+  /** Whether one poll has ended. */
+  get tried(): boolean {
+    return this.#tried;
+  }
+
+  /** `connected`, `connecting`, or why it is not. */
+  get connectionStatus(): string {
+    return this.#connectionStatus;
+  }
+
+  /** Its last answer; undefined before the first. */
+  get version(): StorageVersion | undefined {
+    return this.#version;
+  }
+
+  /** When anything was last received from it, Unix milliseconds. */
+  get lastReceivedDataMs(): number | undefined {
+    return this.#lastReceivedDataMs;
+  }
+
+  /** Some call was answered. */
+  noteAnswer(): void {
+    const { clock, limits } = this.#environment;
+    this.#lastReceivedDataMs = clock.nowMs();
+    this.#lastReplyMs = clock.monotonicMs();
+    if (!this.#connected) this.#schedule(limits.spacingMs);
+  }
+
+  /** Some call failed. */
+  noteFailure(error: unknown): void {
+    if (this.#closing.signal.aborted) return;
+    if (isTahoeError(error, 'ERR_CONNECT', 'ERR_PIN')) {
+      if (this.#connected) this.#disconnect(error);
+    } else if (isTahoeError(error, 'ERR_TIMEOUT', 'ERR_CONNECTION_CLOSED')) {
+      this.#schedule(0);
+    }
+  }
+
+  /** Stops polling and closes the server. */
+  async close(): Promise<void> {
+    this.#closing.abort();
+    this.#cancelTimer();
+    await this.#running;
+    await this.#inner.close();
+  }
+
+  async #poll(): Promise<void> {
+    const { clock, limits, log } = this.#environment;
+    this.#pollStartMs = clock.monotonicMs();
+    try {
+      this.#version = await this.#inner.version({ timeoutMs: limits.timeoutMs, signal: this.#closing.signal });
+      if (!this.#connected) log.info('server-connected', { server: this.#inner.shortName });
+      this.#connect();
+      this.noteAnswer();
+    } catch (error) {
+      if (this.#closing.signal.aborted) return;
+      // Busy with other calls, which it answers: slow, not gone.
+      if (isTahoeError(error, 'ERR_TIMEOUT') && this.#connected && this.#lastReplyMs >= this.#pollStartMs) {
+        this.#schedule(limits.intervalMs);
+      } else {
+        this.#disconnect(error);
+      }
+    } finally {
+      this.#tried = true;
+      this.#environment.changed();
+    }
+  }
+
+  #connect(): void {
+    this.#connected = true;
+    this.#connectionStatus = 'connected';
+    this.#failureCount = 0;
+    this.#schedule(this.#environment.limits.intervalMs);
+  }
+
+  #disconnect(error: unknown): void {
+    const { limits, log } = this.#environment;
+    const reason = isTahoeError(error, 'ERR_CONNECT') ? error.facts.reason : reasonOf(error);
+    if (this.#connected || this.#connectionStatus !== reason) {
+      log.warn('server-disconnected', { server: this.#inner.shortName, reason });
+    }
+    this.#connected = false;
+    this.#connectionStatus = reason;
+    const delayMs = Math.min(limits.backOffMaxMs, limits.backOffFirstMs * 2 ** this.#failureCount);
+    this.#failureCount += 1;
+    this.#cancelTimer();
+    this.#pollDueMs = Infinity;
+    this.#schedule(delayMs * (0.5 + 0.5 * this.#fraction()));
+    this.#environment.changed();
+  }
+
+  /** Has the next poll after `delayMs` at the latest, but never sooner than the spacing allows. */
+  #schedule(delayMs: number): void {
+    const { clock, limits } = this.#environment;
+    const nowMs = clock.monotonicMs();
+    const dueMs = Math.max(nowMs + delayMs, this.#pollStartMs + limits.spacingMs);
+    if (this.#closing.signal.aborted || dueMs >= this.#pollDueMs) return;
+    this.#cancelTimer();
+    this.#pollDueMs = dueMs;
+    this.#cancelTimer = clock.schedule(Math.max(0, dueMs - nowMs), () => {
+      this.#pollUnlessRunning();
+    });
+  }
+
+  /** A poll that is due while one is running is that one: its end sets the next. */
+  #pollUnlessRunning(): void {
+    this.#pollDueMs = Infinity;
+    this.#running ??= this.#poll().finally(() => {
+      this.#running = undefined;
+    });
+  }
+
+  /** From 0 to just below 1. */
+  #fraction(): number {
+    const [high = 0, low = 0] = this.#environment.random.bytes(2);
+    return (high * 256 + low) / 65_536;
+  }
+}
+
+/** Tells a member how calls to its server went. */
+class WatchedServer extends StorageServerDecorator {
+  readonly #inner: StorageServer;
+  readonly #member: GridMember;
+
+  constructor(inner: StorageServer, member: GridMember) {
+    super(inner);
+    this.#inner = inner;
+    this.#member = member;
+  }
+
+  /** Closes the member with its server. */
+  async close(): Promise<void> {
+    await this.#member.close();
+  }
+
+  protected async around<Reply>(_operation: OperationName, call: Call<Reply>, options: CallOptions): Promise<Reply> {
+    try {
+      const reply = await call(this.#inner, options);
+      this.#member.noteAnswer();
+      return reply;
+    } catch (error) {
+      this.#member.noteFailure(error);
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,353 @@
+/**
+ * A storage server over HTTPS ("Great Black Swamp"), as the client's side of the protocol.
+ *
+ * Each operation is one request over a small pool of kept-alive, pinned connections (pinned-connector.ts) within the
+ * bounds of http-exchange.ts. The answers are judged as the reference's client judges them: status, content type,
+ * and for reads that 206 names a range inside the one asked and the body fills it; a 200 to a ranged read is an error,
+ * a 204 is an empty one. Nothing is retried here.
+ * @see Tahoe-LAFS docs/specifications/http-storage-node-protocol.rst
+ */
+import { formatBase32 } from '#core/base32.js';
+import type { Clock } from '#core/environment.js';
+import { isTahoeError, TahoeError } from '#core/errors.js';
+import type { Nurl } from '#wire/nurl.js';
+import {
+  CBOR_MEDIA_TYPE,
+  dangerouslyFormatAuthorization,
+  dangerouslyFormatSecret,
+  decodeAllocateReply,
+  decodeRequired,
+  decodeShareNumbers,
+  decodeVersion,
+  encodeAllocateRequest,
+  encodeCorruptRequest,
+  formatContentRange,
+  formatRange,
+  SHARE_MEDIA_TYPE,
+  storagePath,
+} from '#wire/storage.js';
+import type { AllocateReply, ByteRange, StorageVersion } from '#wire/storage.js';
+import { ConnectionLane } from './connection-lane.js';
+import type { ExchangeReply, ExchangeRequest } from './http-exchange.js';
+import { boundCbor, boundIgnored, boundRead, checkAllocated, describeStatus, UnusableReply } from './https-replies.js';
+import type { BodyBound, ReplyHeaders } from './https-replies.js';
+import { PinnedConnector } from './pinned-connector.js';
+import { shortNameOf } from './storage-server.js';
+import type {
+  CallOptions,
+  SecretAllocateRequest,
+  ServerIdentity,
+  ShareSecrets,
+  StorageServer,
+} from './storage-server.js';
+
+/** The bounds of one server's connections and calls. */
+export interface HttpsLimits {
+  /** Connections to the server at a time, each kept alive and with one call at a time; one more is for `version`. */
+  readonly connectionCountMax: number;
+  /** Calls at a time, running and waiting for a connection together; one more fails at once. */
+  readonly callCountMax: number;
+  /** TCP and TLS of one connection. */
+  readonly connectTimeoutMs: number;
+  /** A call that moves no bytes to speak of. */
+  readonly callTimeoutMs: number;
+  /** What is added to that for each byte to move: slower is given up. */
+  readonly rateMinBytesPerSecond: number;
+  /** Time in which no byte moves. */
+  readonly silenceTimeoutMs: number;
+  /** How long an idle connection is kept, unless the server names a shorter time. */
+  readonly idleTimeoutMs: number;
+}
+
+export const defaultHttpsLimits: HttpsLimits = {
+  connectionCountMax: 8,
+  callCountMax: 256,
+  connectTimeoutMs: 10_000,
+  callTimeoutMs: 60_000,
+  rateMinBytesPerSecond: 16 * 1024,
+  silenceTimeoutMs: 60_000,
+  idleTimeoutMs: 30_000,
+};
+
+/** The longest time a clock can wait. */
+const TIMEOUT_MAX_MS = 2 ** 31 - 1;
+
+/** Which server, where it is, and within which bounds to talk to it. */
+export interface HttpsStorageServerOptions {
+  readonly identity: ServerIdentity;
+  readonly nurl: Nurl;
+  readonly clock: Clock;
+  readonly limits?: Partial<HttpsLimits>;
+}
+
+/** What differs from one operation to another. */
+interface Operation {
+  readonly what: string;
+  readonly method: ExchangeRequest['method'];
+  readonly path: string;
+  readonly headers?: Readonly<Record<string, string | string[]>>;
+  readonly body?: readonly Uint8Array[];
+  /** Bytes that the answer is expected to have, for the deadline. */
+  readonly replySize?: number;
+  /** The statuses that are an answer. */
+  readonly statuses: readonly number[];
+  /** Judges the head of an answer below 400; without it the body may be short and is ignored. */
+  readonly boundBody?: (status: number, headers: ReplyHeaders) => BodyBound;
+}
+
+/** @see StorageServer */
+export class HttpsStorageServer implements StorageServer {
+  readonly serverId: string;
+  readonly shortName: string;
+  readonly nickname: string;
+  readonly permutationSeed: Uint8Array;
+  readonly tubId: Uint8Array;
+  readonly #authorization: string;
+  readonly #limits: HttpsLimits;
+  readonly #connector: PinnedConnector;
+  readonly #lane: ConnectionLane;
+  /** One connection of its own, so that a server is not taken for dead while bulk fills the others. */
+  readonly #versionLane: ConnectionLane;
+
+  constructor(options: HttpsStorageServerOptions) {
+    const { identity, nurl, clock } = options;
+    this.serverId = identity.serverId;
+    this.shortName = shortNameOf(identity.serverId);
+    this.nickname = identity.nickname;
+    this.permutationSeed = identity.permutationSeed;
+    this.tubId = identity.tubId;
+    this.#authorization = dangerouslyFormatAuthorization(nurl.dangerousSwissnum());
+    this.#limits = { ...defaultHttpsLimits, ...options.limits };
+    const { authority } = nurl;
+    const { connectTimeoutMs, connectionCountMax } = this.#limits;
+    const connector = new PinnedConnector({ nurl, shortName: this.shortName, clock, connectTimeoutMs });
+    this.#connector = connector;
+    this.#lane = new ConnectionLane({ ...this.#limits, authority, connector, clock, connectionCountMax });
+    this.#versionLane = new ConnectionLane({ ...this.#limits, authority, connector, clock, connectionCountMax: 1 });
+  }
+
+  /** Connections that are open or being made. */
+  get connectionCount(): number {
+    return this.#connector.connectionCount;
+  }
+
+  async version(options?: CallOptions): Promise<StorageVersion> {
+    return this.#askCbor(
+      { what: 'the version', method: 'GET', path: storagePath.version, statuses: [200] },
+      decodeVersion,
+      options,
+      this.#versionLane,
+    );
+  }
+
+  async allocate(
+    storageIndex: Uint8Array,
+    request: SecretAllocateRequest,
+    options?: CallOptions,
+  ): Promise<AllocateReply> {
+    const uploadSecret = dangerouslyFormatSecret('upload-secret', request.uploadSecret);
+    return this.#askCbor(
+      {
+        what: `allocating shares of ${formatBase32(storageIndex)}`,
+        method: 'POST',
+        path: storagePath.allocate(storageIndex),
+        headers: {
+          'content-type': CBOR_MEDIA_TYPE,
+          'x-tahoe-authorization': [...dangerouslyFormatLeaseSecrets(request), uploadSecret],
+        },
+        body: [encodeAllocateRequest(request)],
+        statuses: [200],
+      },
+      (body) => checkAllocated(decodeAllocateReply(body), request.shareNumbers),
+      options,
+    );
+  }
+
+  async write(
+    storageIndex: Uint8Array,
+    shareNumber: number,
+    uploadSecret: Uint8Array,
+    offset: number,
+    parts: readonly Uint8Array[],
+    options?: CallOptions,
+  ): Promise<{ complete: boolean }> {
+    const range = checkRange({ begin: offset, end: offset + sizeOf(parts) });
+    return this.#askCbor(
+      {
+        what: `writing ${describeShare(storageIndex, shareNumber)}`,
+        method: 'PATCH',
+        path: storagePath.share(storageIndex, shareNumber),
+        headers: {
+          'content-type': SHARE_MEDIA_TYPE,
+          'content-range': formatContentRange(range),
+          'x-tahoe-authorization': dangerouslyFormatSecret('upload-secret', uploadSecret),
+        },
+        body: parts,
+        statuses: [200, 201],
+      },
+      (body, status) => {
+        decodeRequired(body);
+        return { complete: status === 201 };
+      },
+      options,
+    );
+  }
+
+  async abort(
+    storageIndex: Uint8Array,
+    shareNumber: number,
+    uploadSecret: Uint8Array,
+    options?: CallOptions,
+  ): Promise<void> {
+    await this.#ask(
+      {
+        what: `aborting ${describeShare(storageIndex, shareNumber)}`,
+        method: 'PUT',
+        path: storagePath.abort(storageIndex, shareNumber),
+        headers: { 'x-tahoe-authorization': dangerouslyFormatSecret('upload-secret', uploadSecret) },
+        statuses: [200],
+      },
+      options,
+    );
+  }
+
+  async listShares(storageIndex: Uint8Array, options?: CallOptions): Promise<ReadonlySet<number>> {
+    return this.#askCbor(
+      {
+        what: `listing the shares of ${formatBase32(storageIndex)}`,
+        method: 'GET',
+        path: storagePath.shares(storageIndex),
+        statuses: [200],
+      },
+      decodeShareNumbers,
+      options,
+    );
+  }
+
+  async read(
+    storageIndex: Uint8Array,
+    shareNumber: number,
+    range: ByteRange,
+    options?: CallOptions,
+  ): Promise<Uint8Array | undefined> {
+    const { status, body } = await this.#ask(
+      {
+        what: `reading ${describeShare(storageIndex, shareNumber)}`,
+        method: 'GET',
+        path: storagePath.share(storageIndex, shareNumber),
+        headers: { accept: SHARE_MEDIA_TYPE, range: formatRange(checkRange(range)) },
+        replySize: range.end - range.begin,
+        statuses: [204, 206, 404],
+        boundBody: (replyStatus, headers) => boundRead(range, replyStatus, headers),
+      },
+      options,
+    );
+    return status === 404 ? undefined : body;
+  }
+
+  async addLease(storageIndex: Uint8Array, secrets: ShareSecrets, options?: CallOptions): Promise<boolean> {
+    const { status } = await this.#ask(
+      {
+        what: `adding a lease to ${formatBase32(storageIndex)}`,
+        method: 'PUT',
+        path: storagePath.lease(storageIndex),
+        headers: { 'x-tahoe-authorization': dangerouslyFormatLeaseSecrets(secrets) },
+        statuses: [204, 404],
+      },
+      options,
+    );
+    return status === 204;
+  }
+
+  async reportCorrupt(
+    storageIndex: Uint8Array,
+    shareNumber: number,
+    reason: string,
+    options?: CallOptions,
+  ): Promise<void> {
+    await this.#ask(
+      {
+        what: `reporting ${describeShare(storageIndex, shareNumber)} as corrupt`,
+        method: 'POST',
+        path: storagePath.corrupt(storageIndex, shareNumber),
+        headers: { 'content-type': CBOR_MEDIA_TYPE },
+        body: [encodeCorruptRequest(reason)],
+        statuses: [200, 404],
+      },
+      options,
+    );
+  }
+
+  async close(): Promise<void> {
+    const lanes = [this.#lane.close(), this.#versionLane.close()];
+    // After the lanes have failed their calls: what is left is connections in the middle of a handshake.
+    this.#connector.close();
+    await Promise.all(lanes);
+  }
+
+  async #askCbor<Message>(
+    operation: Operation,
+    decode: (body: Uint8Array, status: number) => Message,
+    options?: CallOptions,
+    lane = this.#lane,
+  ): Promise<Message> {
+    const { status, body } = await this.#ask({ ...operation, boundBody: boundCbor }, options, lane);
+    try {
+      return decode(body, status);
+    } catch (error) {
+      if (!(error instanceof UnusableReply) && !isTahoeError(error, 'ERR_CBOR', 'ERR_MESSAGE')) throw error;
+      const facts = { server: this.shortName, what: operation.what, reason: error.message };
+      throw new TahoeError('ERR_SERVER_REPLY', facts, { cause: error });
+    }
+  }
+
+  async #ask(operation: Operation, options: CallOptions = {}, lane = this.#lane): Promise<ExchangeReply> {
+    return lane.exchange(this.#request(operation, options));
+  }
+
+  #request(operation: Operation, { signal, timeoutMs }: CallOptions): ExchangeRequest {
+    const { what, method, path, headers, body = [], statuses, boundBody = boundIgnored } = operation;
+    return {
+      what,
+      shortName: this.shortName,
+      method,
+      path,
+      headers: { accept: CBOR_MEDIA_TYPE, ...headers, authorization: this.#authorization },
+      body,
+      boundBody: (status, replyHeaders) => {
+        if (!statuses.includes(status)) throw new UnusableReply(describeStatus(status));
+        return status < 400 ? boundBody(status, replyHeaders) : boundIgnored();
+      },
+      timeoutMs: timeoutMs ?? this.#timeoutFor(sizeOf(body) + (operation.replySize ?? 0)),
+      silenceTimeoutMs: this.#limits.silenceTimeoutMs,
+      signal,
+      endedUsedConnection: (error) => this.#connector.endedUsedConnection(error),
+    };
+  }
+
+  #timeoutFor(sizeBytes: number): number {
+    const { callTimeoutMs, rateMinBytesPerSecond } = this.#limits;
+    return Math.min(TIMEOUT_MAX_MS, callTimeoutMs + Math.ceil((sizeBytes * 1000) / rateMinBytesPerSecond));
+  }
+}
+
+function dangerouslyFormatLeaseSecrets({ renewSecret, cancelSecret }: ShareSecrets): string[] {
+  return [
+    dangerouslyFormatSecret('lease-renew-secret', renewSecret),
+    dangerouslyFormatSecret('lease-cancel-secret', cancelSecret),
+  ];
+}
+
+function describeShare(storageIndex: Uint8Array, shareNumber: number): string {
+  return `share ${String(shareNumber)} of ${formatBase32(storageIndex)}`;
+}
+
+function sizeOf(parts: readonly Uint8Array[]): number {
+  return parts.reduce((size, part) => size + part.length, 0);
+}
+
+/** A range with nothing in it cannot be said in HTTP: whoever asks has made a mistake. */
+function checkRange(range: ByteRange): ByteRange {
+  if (range.begin < 0 || range.begin >= range.end) throw new RangeError('a range holds at least one byte');
+  return range;
+}

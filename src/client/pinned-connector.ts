@@ -1,0 +1,168 @@
+/**
+ * Connections that carry nothing until the peer has shown the right key.
+ *
+ * A NURL names a server's key by the SHA-256 of its SubjectPublicKeyInfo. No authority, host name or date has a say:
+ * an expired certificate with the right key is right, a well-signed one with another key is wrong. The check
+ * happens here, on `secureConnect`, before the socket reaches HTTP: Node's `checkServerIdentity` is never called for
+ * a certificate that no authority signed, so a pin placed there is none. Sessions are not resumed, because a resumed
+ * session shows no certificate, and renegotiation is off, because it could show another.
+ * @see Tahoe-LAFS docs/specifications/http-storage-node-protocol.rst, "NURLs"
+ */
+import { constants, createHash } from 'node:crypto';
+import { isIP } from 'node:net';
+import { connect as connectTls, createSecureContext } from 'node:tls';
+import type { TLSSocket } from 'node:tls';
+import type { buildConnector } from 'undici';
+import type { X509Certificate } from 'node:crypto';
+import type { Clock } from '#core/environment.js';
+import { reasonOf, TahoeError } from '#core/errors.js';
+import type { Nurl } from '#wire/nurl.js';
+
+const ALPN_PROTOCOL = 'http/1.1';
+
+/** Where to connect, what to call it in errors, and how long TCP and TLS together may take. */
+export interface PinnedConnectorOptions {
+  readonly nurl: Nurl;
+  readonly shortName: string;
+  readonly clock: Clock;
+  readonly connectTimeoutMs: number;
+}
+
+/** What `secureContext` shares between all connections of a connector: no authority is trusted. */
+function createPinnedContext(): ReturnType<typeof createSecureContext> {
+  return createSecureContext({ ca: [], minVersion: 'TLSv1.2', secureOptions: constants.SSL_OP_NO_RENEGOTIATION });
+}
+
+/**
+ * The hash by which a NURL names a key: SHA-256 of the DER SubjectPublicKeyInfo.
+ * @returns base64url without padding, 43 characters.
+ * @throws Error when OpenSSL cannot read the certificate's key.
+ */
+export function spkiHashOf(certificate: X509Certificate): string {
+  const spki = certificate.publicKey.export({ type: 'spki', format: 'der' });
+  return createHash('sha256').update(spki).digest('base64url');
+}
+
+/** Makes connections to one NURL's server, for an undici dispatcher's `connect`. `close` ends all of them. */
+export class PinnedConnector {
+  readonly #options: PinnedConnectorOptions;
+  readonly #context = createPinnedContext();
+  readonly #sockets = new Set<TLSSocket>();
+  readonly #errorsOfUsed = new WeakSet();
+  #closed = false;
+
+  constructor(options: PinnedConnectorOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * undici's connector: gives a socket whose peer holds the key, or an error: ERR_PIN for another key or none,
+   * ERR_CONNECT when there is no TLS peer or the deadline passes.
+   */
+  readonly connect: buildConnector.connector = (_target, callback) => {
+    if (this.#closed) {
+      callback(this.#connectError('the client is closed'), null);
+      return;
+    }
+    const socket = this.#open();
+    let waiting = true;
+    const settle = (failure?: TahoeError): void => {
+      if (!waiting) return;
+      waiting = false;
+      cancelDeadline();
+      if (failure === undefined) {
+        callback(null, socket);
+      } else {
+        socket.destroy();
+        callback(failure, null);
+      }
+    };
+    const cancelDeadline = this.#options.clock.schedule(this.#options.connectTimeoutMs, () => {
+      settle(this.#connectError(`no TLS connection within ${String(this.#options.connectTimeoutMs / 1000)} s`));
+    });
+    socket.once('secureConnect', () => {
+      settle(this.#checkPeer(socket));
+    });
+    socket.on('error', (error: Error) => {
+      if (socket.bytesRead > 0) this.#errorsOfUsed.add(error);
+      settle(this.#connectError(plainReason(error), error));
+    });
+    socket.once('close', () => {
+      this.#sockets.delete(socket);
+      settle(this.#connectError('the connection closed during the TLS handshake'));
+    });
+  };
+
+  /** Whether `error` ended a connection that had carried a reply before: one that was kept alive. */
+  endedUsedConnection(error: unknown): boolean {
+    return typeof error === 'object' && error !== null && this.#errorsOfUsed.has(error);
+  }
+
+  /** Connections that are open or being made. */
+  get connectionCount(): number {
+    return [...this.#sockets].filter((socket) => !socket.destroyed).length;
+  }
+
+  /** Destroys every connection, also those in the middle of a handshake, and makes no more. */
+  close(): void {
+    this.#closed = true;
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  #open(): TLSSocket {
+    const { host, port } = this.#options.nurl;
+    const socket = connectTls({
+      host,
+      port,
+      ...(isIP(host) === 0 ? { servername: host } : {}),
+      secureContext: this.#context,
+      rejectUnauthorized: false,
+      ALPNProtocols: [ALPN_PROTOCOL],
+    });
+    socket.setNoDelay(true);
+    socket.setKeepAlive(true);
+    this.#sockets.add(socket);
+    return socket;
+  }
+
+  /** @returns why this peer must not be talked to, or undefined when it may. */
+  #checkPeer(socket: TLSSocket): TahoeError | undefined {
+    if (!this.#holdsKey(socket)) return new TahoeError('ERR_PIN', { server: this.#options.shortName });
+    const protocol = socket.alpnProtocol ?? false;
+    return protocol === false || protocol === ALPN_PROTOCOL
+      ? undefined
+      : this.#connectError('it chose a protocol that was not offered');
+  }
+
+  /** False too when there is no certificate or its key cannot be read. */
+  #holdsKey(socket: TLSSocket): boolean {
+    const certificate = socket.getPeerX509Certificate();
+    try {
+      return certificate !== undefined && spkiHashOf(certificate) === this.#options.nurl.spkiHash;
+    } catch {
+      return false;
+    }
+  }
+
+  #connectError(reason: string, cause?: unknown): TahoeError {
+    return new TahoeError('ERR_CONNECT', { server: this.#options.shortName, reason }, { cause });
+  }
+}
+
+const plainReasons: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'nothing listens at its address',
+  ECONNRESET: 'it closed the connection',
+  EHOSTUNREACH: 'there is no way to its host',
+  ENETUNREACH: 'there is no way to its network',
+  ENOTFOUND: 'its host name is unknown',
+  EAI_AGAIN: 'its host name cannot be looked up now',
+  ETIMEDOUT: 'its host does not answer',
+  EPROTO: 'it does not speak TLS',
+  ERR_SSL_WRONG_VERSION_NUMBER: 'it does not speak TLS',
+  ERR_SSL_PACKET_LENGTH_TOO_LONG: 'it does not speak TLS',
+};
+
+function plainReason(error: Error): string {
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
+  return plainReasons[code] ?? reasonOf(error);
+}

@@ -1,0 +1,113 @@
+/**
+ * A storage server around others: the shape of retry, of choosing among addresses, of watching, of faults in tests.
+ *
+ * A decorator says in one place, `around`, what happens around every call; the eight operations only name themselves.
+ */
+import type { AllocateReply, ByteRange, StorageVersion } from '#wire/storage.js';
+import { shortNameOf } from './storage-server.js';
+import type {
+  CallOptions,
+  SecretAllocateRequest,
+  ServerIdentity,
+  ShareSecrets,
+  StorageServer,
+} from './storage-server.js';
+
+/** The operations that go to the server. */
+export type OperationName =
+  'version' | 'allocate' | 'write' | 'abort' | 'listShares' | 'read' | 'addLease' | 'reportCorrupt';
+
+/** One call, still without a server to go to. */
+export type Call<Reply> = (server: StorageServer, options: CallOptions) => Promise<Reply>;
+
+/** @see StorageServer */
+export abstract class StorageServerDecorator implements StorageServer {
+  readonly serverId: string;
+  readonly shortName: string;
+  readonly nickname: string;
+  readonly permutationSeed: Uint8Array;
+  readonly tubId: Uint8Array;
+
+  constructor(identity: ServerIdentity) {
+    this.serverId = identity.serverId;
+    this.shortName = shortNameOf(identity.serverId);
+    this.nickname = identity.nickname;
+    this.permutationSeed = identity.permutationSeed;
+    this.tubId = identity.tubId;
+  }
+
+  /** Makes the call, with a server and options of this decorator's choosing. */
+  protected abstract around<Reply>(operation: OperationName, call: Call<Reply>, options: CallOptions): Promise<Reply>;
+
+  abstract close(): Promise<void>;
+
+  version(options: CallOptions = {}): Promise<StorageVersion> {
+    return this.around('version', (server, inner) => server.version(inner), options);
+  }
+
+  allocate(
+    storageIndex: Uint8Array,
+    request: SecretAllocateRequest,
+    options: CallOptions = {},
+  ): Promise<AllocateReply> {
+    return this.around('allocate', (server, inner) => server.allocate(storageIndex, request, inner), options);
+  }
+
+  write(
+    storageIndex: Uint8Array,
+    shareNumber: number,
+    uploadSecret: Uint8Array,
+    offset: number,
+    parts: readonly Uint8Array[],
+    options: CallOptions = {},
+  ): Promise<{ complete: boolean }> {
+    return this.around(
+      'write',
+      (server, inner) => server.write(storageIndex, shareNumber, uploadSecret, offset, parts, inner),
+      options,
+    );
+  }
+
+  abort(
+    storageIndex: Uint8Array,
+    shareNumber: number,
+    uploadSecret: Uint8Array,
+    options: CallOptions = {},
+  ): Promise<void> {
+    return this.around(
+      'abort',
+      (server, inner) => server.abort(storageIndex, shareNumber, uploadSecret, inner),
+      options,
+    );
+  }
+
+  listShares(storageIndex: Uint8Array, options: CallOptions = {}): Promise<ReadonlySet<number>> {
+    return this.around('listShares', (server, inner) => server.listShares(storageIndex, inner), options);
+  }
+
+  read(
+    storageIndex: Uint8Array,
+    shareNumber: number,
+    range: ByteRange,
+    options: CallOptions = {},
+  ): Promise<Uint8Array | undefined> {
+    return this.around('read', (server, inner) => server.read(storageIndex, shareNumber, range, inner), options);
+  }
+
+  addLease(storageIndex: Uint8Array, secrets: ShareSecrets, options: CallOptions = {}): Promise<boolean> {
+    return this.around('addLease', (server, inner) => server.addLease(storageIndex, secrets, inner), options);
+  }
+
+  reportCorrupt(
+    storageIndex: Uint8Array,
+    shareNumber: number,
+    reason: string,
+    options: CallOptions = {},
+  ): Promise<void> {
+    return this.around(
+      'reportCorrupt',
+      (server, inner) => server.reportCorrupt(storageIndex, shareNumber, reason, inner),
+      options,
+    );
+  }
+}

@@ -1,0 +1,34 @@
+/**
+ * What the gateway needs of the node behind it: to store a file, to read one, and to tell how the grid is.
+ * `node/` provides it; a test may provide less.
+ */
+import type { ChkReadCapability } from '#core/capability/types.js';
+import type { CryptoProvider } from '#core/crypto.js';
+import type { Log } from '#core/environment.js';
+import type { ImmutableReader } from '#client/download/immutable-reader.js';
+import type { UploadResult } from '#client/upload/upload.js';
+
+/** One storage server, as the welcome page and Gridsync show it. */
+export interface ServerStatus {
+  readonly serverId: string;
+  readonly nickname: string;
+  /** `connected`, or why not. */
+  readonly connectionStatus: string;
+  /** In bytes; undefined when unknown. */
+  readonly availableSpace: number | undefined;
+  readonly version: string | undefined;
+  /** Unix milliseconds. */
+  readonly lastReceivedDataMs: number | undefined;
+}
+
+export interface GatewayServices {
+  readonly crypto: CryptoProvider;
+  readonly log: Log;
+  readonly nickname: string;
+  /** Such as `tallac/1.2.3`. */
+  readonly applicationVersion: string;
+  upload(input: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<UploadResult>;
+  /** The caller closes it. */
+  openFile(capability: ChkReadCapability, signal: AbortSignal): Promise<ImmutableReader>;
+  servers(): readonly ServerStatus[];
+}

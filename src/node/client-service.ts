@@ -1,0 +1,112 @@
+/**
+ * The client half of a node: the grid of the servers it was told of, uploads and downloads on it, and the gateway
+ * that offers them as a web API.
+ */
+import type { ChkReadCapability } from '#core/capability/types.js';
+import type { CryptoProvider } from '#core/crypto.js';
+import type { Clock, Log, Random } from '#core/environment.js';
+import { ImmutableReader } from '#client/download/immutable-reader.js';
+import { Grid } from '#client/grid.js';
+import { openStorageServer } from '#client/server-opening.js';
+import { uploadFile } from '#client/upload/upload.js';
+import type { UploadContext } from '#client/upload/upload.js';
+import { createGateway } from '#gateway/gateway.js';
+import type { GatewayServices, ServerStatus } from '#gateway/services.js';
+import { parseServersYaml } from '#wire/announcement.js';
+import type { StorageAnnouncement } from '#wire/announcement.js';
+import type { Closers } from './closers.js';
+import { gatewayUrl } from './config/endpoint-text.js';
+import { listenHttp } from './http-listener.js';
+import type { NodeDirectory } from './node-directory.js';
+import { loadClientSecrets } from './node-secrets.js';
+import type { NodeSettings } from './settings.js';
+import { Spool } from './spool.js';
+import { applicationVersion } from './version.js';
+
+export interface ClientServiceOptions {
+  readonly directory: NodeDirectory;
+  readonly settings: NodeSettings;
+  readonly crypto: CryptoProvider;
+  readonly random: Random;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly closers: Closers;
+}
+
+/**
+ * Joins the grid and opens the gateway, where one is configured. What it opens is added to `closers`.
+ * @returns the gateway's address; undefined without one.
+ */
+export async function startClientService(options: ClientServiceOptions): Promise<string | undefined> {
+  const { directory, settings, log, closers, clock } = options;
+  const grid = await joinGrid(options);
+  closers.add('the grid', () => grid.close());
+  const context = await clientContext(options, grid);
+  if (settings.web === undefined) return undefined;
+  const gateway = createGateway(servicesOf(options, grid, context));
+  const { connectionsMax } = settings;
+  const listener = await listenHttp(gateway, settings.web, { option: '[node]web.port', connectionsMax, clock });
+  closers.add('the gateway', () => listener.close());
+  const url = gatewayUrl(listener.host, listener.port);
+  await directory.write('node.url', `${url}\n`);
+  log.info('gateway listens', { port: listener.port });
+  return url;
+}
+
+async function joinGrid(options: ClientServiceOptions): Promise<Grid> {
+  const { directory, settings, crypto, clock, random, log } = options;
+  const announcements = settings.mayConnect ? await readServers(directory, crypto, log) : [];
+  const servers = announcements.map((identity) => ({ identity, server: openStorageServer(identity, { clock }) }));
+  return new Grid({ servers, crypto, clock, random, log });
+}
+
+async function readServers(
+  directory: NodeDirectory,
+  crypto: CryptoProvider,
+  log: Log,
+): Promise<readonly StorageAnnouncement[]> {
+  const text = (await directory.read('private/servers.yaml')) ?? '';
+  const { servers, skipped } = parseServersYaml(text, directory.privateFile('servers.yaml'), crypto);
+  for (const { where, reason } of skipped) log.warn('server entry skipped', { where, reason });
+  return servers;
+}
+
+async function clientContext(options: ClientServiceOptions, grid: Grid): Promise<UploadContext> {
+  const { directory, settings, crypto, clock, random, log } = options;
+  const { needed, happy, total, maximumSegmentSizeBytes } = settings.encoding;
+  const spool = new Spool(settings.tempDirectory, { bytesMax: settings.spoolBytesMax });
+  return {
+    crypto,
+    clock,
+    random,
+    log,
+    encoding: { needed, happy, total, segmentSizeMax: maximumSegmentSizeBytes },
+    ...(await loadClientSecrets(directory, random)),
+    serversFor: (storageIndex) => grid.permutedServers(storageIndex),
+    openSpool: () => spool.open(),
+  };
+}
+
+function servicesOf(options: ClientServiceOptions, grid: Grid, context: UploadContext): GatewayServices {
+  const { total } = context.encoding;
+  return {
+    crypto: options.crypto,
+    log: options.log,
+    nickname: options.settings.nickname,
+    applicationVersion,
+    async upload(input, signal) {
+      await grid.ready(total, signal);
+      return uploadFile(context, input, { signal });
+    },
+    async openFile(capability: ChkReadCapability, signal: AbortSignal) {
+      await grid.ready(total, signal);
+      return new ImmutableReader(context, capability);
+    },
+    servers: () => grid.status().map(serverStatus),
+  };
+}
+
+function serverStatus(server: ReturnType<Grid['status']>[number]): ServerStatus {
+  const { availableSpace } = server;
+  return { ...server, availableSpace: typeof availableSpace === 'bigint' ? undefined : availableSpace };
+}

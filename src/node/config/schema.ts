@@ -1,0 +1,338 @@
+/**
+ * Every option a node directory may hold, in one typed table. From it come the check for unknown options, the
+ * values of the settings, the names of environment variables and tahoe.cfg.example.
+ *
+ * tahoe.cfg holds what the reference knows and nothing else, so that a node directory runs under both programs;
+ * what this version does not serve yet is accepted there and says so. Options of our own are in tallac.cfg.
+ */
+import type { ConfigurationFileName, Option, OptionEffect, ValueKind } from './option.js';
+import { boolean, furl, integer, list, oneOf, optionalText, size, text } from './values.js';
+
+/** The kinds of node directory. */
+export type NodeType = 'client' | 'introducer';
+
+/** What encoding allows at most: share numbers fit one byte. */
+const SHARES_MAX = 256;
+/** Descriptors a process may be given; a larger cap on connections would never be reached. */
+const CONNECTIONS_MAX = 1_048_576;
+
+interface Details<Value> {
+  readonly section: string;
+  readonly name: string;
+  readonly kind: ValueKind<Value>;
+  readonly fallback: NoInfer<Value>;
+  readonly says: string;
+  readonly shown?: string;
+}
+
+function option<Value>(file: ConfigurationFileName, effect: OptionEffect, details: Details<Value>): Option<Value> {
+  const { fallback } = details;
+  const shown = Array.isArray(fallback) || fallback === undefined ? '' : String(fallback);
+  return { file, effect, shown, ...details };
+}
+
+const now = <Value>(details: Details<Value>): Option<Value> => option('tahoe.cfg', 'now', details);
+const later = <Value>(details: Details<Value>): Option<Value> => option('tahoe.cfg', 'later', details);
+const own = <Value>(details: Details<Value>): Option<Value> => option('tallac.cfg', 'now', details);
+
+/** A later option of which this version only needs to know that it is set. */
+function laterText(section: string, name: string, says: string): Option<string | undefined> {
+  return later({ section, name, kind: optionalText, fallback: undefined, says });
+}
+
+/** A later option that is on or off. */
+function laterBoolean(section: string, name: string, fallback: boolean, says: string): Option<boolean> {
+  return later({ section, name, kind: boolean, fallback, says });
+}
+
+const node = {
+  nickname: now({
+    section: 'node',
+    name: 'nickname',
+    kind: text,
+    fallback: '<unspecified>',
+    says: 'How this node calls itself to others.',
+  }),
+  revealIpAddress: now({
+    section: 'node',
+    name: 'reveal-IP-address',
+    kind: boolean,
+    fallback: true,
+    says: 'False makes the node refuse to start where the other options would show its IP address.',
+  }),
+  webPort: now({
+    section: 'node',
+    name: 'web.port',
+    kind: optionalText,
+    fallback: undefined,
+    shown: 'tcp:3456:interface=127.0.0.1',
+    says: 'Where the web gateway listens: tcp:PORT:interface=ADDRESS; a bare number is tcp:NUMBER; empty or not set, there is no gateway.',
+  }),
+  webStatic: later({
+    section: 'node',
+    name: 'web.static',
+    kind: text,
+    fallback: 'public_html',
+    says: 'The directory that the gateway serves under /static.',
+  }),
+  tubPort: now({
+    section: 'node',
+    name: 'tub.port',
+    kind: text,
+    fallback: '',
+    shown: 'tcp:3457',
+    says: 'Where other nodes reach this one: a comma list of tcp:PORT[:interface=ADDRESS], or disabled. Not set, a free port is chosen once and kept in the file client.port.',
+  }),
+  tubLocation: now({
+    section: 'node',
+    name: 'tub.location',
+    kind: text,
+    fallback: 'AUTO',
+    says: 'How others are told to reach it: a comma list of tcp:HOST:PORT, AUTO for all local addresses, or disabled together with tub.port.',
+  }),
+  tempdir: now({
+    section: 'node',
+    name: 'tempdir',
+    kind: text,
+    fallback: 'tmp',
+    says: 'Where the gateway keeps uploads while they arrive; their files have no names, nothing is left after a crash.',
+  }),
+  logGatherer: laterText('node', 'log_gatherer.furl', 'The furl of a log gatherer.'),
+  keepalive: laterText('node', 'timeout.keepalive', 'Seconds of silence after which a Foolscap connection is probed.'),
+  disconnect: laterText(
+    'node',
+    'timeout.disconnect',
+    'Seconds of silence after which a Foolscap connection is dropped.',
+  ),
+};
+
+const connections = {
+  connectionsTcp: now({
+    section: 'connections',
+    name: 'tcp',
+    kind: oneOf('tcp', 'tor', 'disabled'),
+    fallback: 'tcp',
+    says: 'How servers with tcp addresses are reached: tcp, or disabled for not at all. With tor this version refuses to start.',
+  }),
+};
+
+const tor = {
+  torEnabled: laterBoolean('tor', 'enabled', true, 'Whether Tor may be used.'),
+  torLaunch: laterBoolean('tor', 'launch', false, 'Whether the node starts a Tor process of its own.'),
+  torSocksPort: laterText('tor', 'socks.port', "The endpoint of Tor's SOCKS proxy."),
+  torControlPort: laterText('tor', 'control.port', "The endpoint of Tor's control port."),
+  torExecutable: laterText('tor', 'tor.executable', 'The tor program, when it is not on the PATH.'),
+  torOnion: laterBoolean('tor', 'onion', false, 'Whether the node is reached as an onion service.'),
+  torOnionLocalPort: laterText('tor', 'onion.local_port', 'The port that the onion service forwards to.'),
+  torOnionExternalPort: laterText('tor', 'onion.external_port', 'The port that the onion service shows.'),
+  torOnionKey: laterText('tor', 'onion.private_key_file', 'The key of the onion service.'),
+};
+
+const i2p = {
+  i2pEnabled: laterBoolean('i2p', 'enabled', true, 'Whether I2P may be used.'),
+  i2pLaunch: laterBoolean('i2p', 'launch', false, 'Whether the node starts an I2P router of its own.'),
+  i2pSamPort: laterText('i2p', 'sam.port', 'The endpoint of the I2P router.'),
+  i2pConfigdir: laterText('i2p', 'i2p.configdir', 'The directory of the I2P router.'),
+  i2pExecutable: laterText('i2p', 'i2p.executable', 'The I2P router program.'),
+  i2pDest: laterBoolean('i2p', 'dest', false, 'Whether the node is reached as an I2P destination.'),
+  i2pDestPort: laterText('i2p', 'dest.port', 'The port of that destination.'),
+  i2pDestKey: laterText('i2p', 'dest.private_key_file', 'The key of that destination.'),
+};
+
+const client = {
+  sharesNeeded: now({
+    section: 'client',
+    name: 'shares.needed',
+    kind: integer(1, SHARES_MAX),
+    fallback: 3,
+    says: 'This many shares of a new file, whichever they are, give it back.',
+  }),
+  sharesHappy: now({
+    section: 'client',
+    name: 'shares.happy',
+    kind: integer(1, SHARES_MAX),
+    fallback: 7,
+    says: 'An upload succeeds when the shares are spread over at least this many servers.',
+  }),
+  sharesTotal: now({
+    section: 'client',
+    name: 'shares.total',
+    kind: integer(1, SHARES_MAX),
+    fallback: 10,
+    says: 'This many shares are made of a new file.',
+  }),
+  maximumSegmentSize: now({
+    section: 'client',
+    name: 'shares._max_immutable_segment_size_for_testing',
+    kind: integer(1, Number.MAX_SAFE_INTEGER),
+    fallback: 1_048_576,
+    says: 'The size in bytes of the segments that files are encoded in. For tests: other values give other capabilities.',
+  }),
+  introducer: later({
+    section: 'client',
+    name: 'introducer.furl',
+    kind: furl,
+    fallback: undefined,
+    says: 'An introducer; superseded by private/introducers.yaml. Servers are listed in private/servers.yaml for now.',
+  }),
+  helper: later({
+    section: 'client',
+    name: 'helper.furl',
+    kind: furl,
+    fallback: undefined,
+    says: 'A helper that uploads on behalf of this node.',
+  }),
+  keyGenerator: option('tahoe.cfg', 'never', {
+    section: 'client',
+    name: 'key_generator.furl',
+    kind: furl,
+    fallback: undefined,
+    says: 'Obsolete: accepted and ignored.',
+  }),
+  mutableFormat: laterText('client', 'mutable.format', 'The format of new mutable files: SDMF or MDMF.'),
+  peersPreferred: laterText('client', 'peers.preferred', 'Servers that are tried first.'),
+  clientPlugins: now({
+    section: 'client',
+    name: 'storage.plugins',
+    kind: list,
+    fallback: [],
+    says: 'Storage plugins used as a client. None is known: a node that asks for one refuses to start.',
+  }),
+  clientForceFoolscap: laterBoolean('client', 'force_foolscap', false, 'Whether HTTPS servers are used over Foolscap.'),
+};
+
+const storage = {
+  storageEnabled: now({
+    section: 'storage',
+    name: 'enabled',
+    kind: boolean,
+    fallback: true,
+    says: 'Whether this node stores shares for others.',
+  }),
+  storageAnonymous: now({
+    section: 'storage',
+    name: 'anonymous',
+    kind: boolean,
+    fallback: true,
+    says: 'Whether whoever knows its address may store there. False offers no storage at all as long as no plugin does.',
+  }),
+  storageReadonly: now({
+    section: 'storage',
+    name: 'readonly',
+    kind: boolean,
+    fallback: false,
+    says: 'True takes no new shares; what is there stays readable.',
+  }),
+  reservedSpace: now({
+    section: 'storage',
+    name: 'reserved_space',
+    kind: size,
+    fallback: 0,
+    says: 'Space left free on the disk: bytes, or with K, M, G, T, P, E (1000) or Ki, Mi, Gi … (1024).',
+  }),
+  storageDir: now({
+    section: 'storage',
+    name: 'storage_dir',
+    kind: text,
+    fallback: 'storage',
+    says: 'The directory of the shares, relative to the node directory.',
+  }),
+  debugDiscard: laterBoolean('storage', 'debug_discard', false, 'Whether immutable shares are thrown away on arrival.'),
+  expireEnabled: laterBoolean('storage', 'expire.enabled', false, 'Whether shares without a live lease are deleted.'),
+  expireMode: laterText('storage', 'expire.mode', 'How leases end: age or cutoff-date.'),
+  expireDuration: laterText(
+    'storage',
+    'expire.override_lease_duration',
+    'With age: how long a lease lasts, as in 60 days.',
+  ),
+  expireCutoff: laterText('storage', 'expire.cutoff_date', 'With cutoff-date: the day, as in 2009-01-31.'),
+  expireImmutable: laterBoolean('storage', 'expire.immutable', true, 'Whether immutable shares expire.'),
+  expireMutable: laterBoolean('storage', 'expire.mutable', true, 'Whether mutable shares expire.'),
+  storagePlugins: now({
+    section: 'storage',
+    name: 'plugins',
+    kind: list,
+    fallback: [],
+    says: 'Storage plugins offered to clients. None is known: a node that asks for one refuses to start.',
+  }),
+  gridManagement: laterBoolean(
+    'storage',
+    'grid_management',
+    false,
+    'Whether the certificates of grid managers are announced.',
+  ),
+  storageForceFoolscap: laterBoolean('storage', 'force_foolscap', false, 'Whether HTTPS is not offered.'),
+};
+
+const services = {
+  sftpEnabled: laterBoolean('sftpd', 'enabled', false, 'Whether files are served over SFTP.'),
+  sftpPort: laterText('sftpd', 'port', 'Where the SFTP server listens.'),
+  sftpAccounts: laterText('sftpd', 'accounts.file', 'Who may log in, with which key, to which directory.'),
+  sftpPublicKey: laterText('sftpd', 'host_pubkey_file', "The server's public key."),
+  sftpPrivateKey: laterText('sftpd', 'host_privkey_file', "The server's private key."),
+  helperEnabled: laterBoolean('helper', 'enabled', false, 'Whether this node uploads on behalf of others.'),
+};
+
+const limits = {
+  logLevel: own({
+    section: 'log',
+    name: 'level',
+    kind: oneOf('debug', 'info', 'warn', 'error'),
+    fallback: 'info',
+    says: 'The least important lines that are written to standard output: debug, info, warn or error.',
+  }),
+  connectionsMax: own({
+    section: 'limits',
+    name: 'connections',
+    kind: integer(1, CONNECTIONS_MAX),
+    fallback: 10_000,
+    says: 'How many connections each listening port holds at a time; one more is closed at once.',
+  }),
+  spoolSize: own({
+    section: 'limits',
+    name: 'spool_size',
+    kind: size,
+    fallback: 107_374_182_400,
+    shown: '100GiB',
+    says: 'What all uploads together may take in tempdir while they arrive.',
+  }),
+};
+
+/** Every option by the name the code calls it. */
+export const options = { ...node, ...connections, ...tor, ...i2p, ...client, ...storage, ...services, ...limits };
+
+/** The same as a list, in the order of the example. */
+export const allOptions: readonly Option<unknown>[] = Object.values(options);
+
+/** Sections that hold names of the owner's choice. */
+export const freeSections = [
+  {
+    prefix: 'grid_managers',
+    exact: true,
+    says: 'Keys of the grid managers whose servers may get shares: NAME = pub-v0-…',
+  },
+  { prefix: 'grid_manager_certificates', exact: true, says: 'Certificates of this server: NAME = FILE' },
+  { prefix: 'storageserver.plugins.', exact: false, says: 'Options of a storage plugin, for its server.' },
+  { prefix: 'storageclient.plugins.', exact: false, says: 'Options of a storage plugin, for its client.' },
+] as const;
+
+const INTRODUCER_SECTIONS = new Set(['node', 'connections', 'tor', 'i2p']);
+
+function isFreeSection(section: string): boolean {
+  return freeSections.some(({ prefix, exact }) => (exact ? section === prefix : section.startsWith(prefix)));
+}
+
+/** Whether a file of a node of this type may have the section. Section names are compared as they are written. */
+export function isKnownSection(file: ConfigurationFileName, nodeType: NodeType, section: string): boolean {
+  if (nodeType === 'introducer' && file === 'tahoe.cfg') return INTRODUCER_SECTIONS.has(section);
+  if (file === 'tahoe.cfg' && isFreeSection(section)) return true;
+  return allOptions.some((option) => option.file === file && option.section === section);
+}
+
+/** Whether a known section of the file may have the option, given in lower case. */
+export function isKnownOption(file: ConfigurationFileName, section: string, name: string): boolean {
+  if (file === 'tahoe.cfg' && isFreeSection(section)) return true;
+  return allOptions.some(
+    (option) => option.file === file && option.section === section && option.name.toLowerCase() === name,
+  );
+}

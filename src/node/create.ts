@@ -1,0 +1,237 @@
+/**
+ * Makes node directories: the work of `create-node` and `create-client`.
+ *
+ * A new directory holds the marker file, private/ (0700), tahoe.cfg and, when an introducer was named,
+ * private/introducers.yaml. Keys and secrets are made when the node starts. Options are checked before anything
+ * is touched; create-introducer, invitations, Tor and I2P are not available in this version.
+ */
+import { mkdir, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { stringify } from 'yaml';
+import { TahoeError } from '#core/errors.js';
+import { parseEndpoint } from './config/endpoint-text.js';
+import { createFileOnce, fileError, syncDirectory, systemCode } from './durable-file.js';
+import { NodeDirectory, PRIVATE_MODE, PUBLIC_MODE, markerName } from './node-directory.js';
+import { quotePath } from './quoted-path.js';
+import { renderTemplate } from './template.js';
+
+/** What may be said to `create-client`. Texts as they were typed; undefined when they were not. */
+export interface CreateClientOptions {
+  readonly nickname?: string | undefined;
+  /** The furl of an introducer. */
+  readonly introducer?: string | undefined;
+  /** `none` for no gateway. */
+  readonly webport?: string | undefined;
+  readonly sharesNeeded?: string | undefined;
+  readonly sharesHappy?: string | undefined;
+  readonly sharesTotal?: string | undefined;
+  readonly hideIp?: boolean | undefined;
+  readonly join?: string | undefined;
+}
+
+/** What may be said to `create-node` besides. */
+export interface CreateNodeOptions extends CreateClientOptions {
+  readonly noStorage?: boolean | undefined;
+  readonly helper?: boolean | undefined;
+  readonly storageDir?: string | undefined;
+  readonly location?: string | undefined;
+  readonly port?: string | undefined;
+  readonly hostname?: string | undefined;
+  /** Comma-separated: tcp, none. */
+  readonly listen?: string | undefined;
+  readonly torLaunch?: boolean | undefined;
+  readonly torControlPort?: string | undefined;
+  readonly i2pLaunch?: boolean | undefined;
+  readonly i2pSamPort?: string | undefined;
+}
+
+/** A TCP port that is free now. */
+export type AllocatePort = () => Promise<number>;
+
+const WEBPORT_DEFAULT = 'tcp:3456:interface=127.0.0.1';
+const LISTENERS = ['i2p', 'none', 'tcp', 'tor'];
+const DISABLED = { tubPort: 'disabled', tubLocation: 'disabled' };
+
+/** What the reference put into marker files; it is never run. */
+const MARKER_TEXT = `
+# The name of this file tells which kind of node lives in this directory. What is in it is not used.
+import sys
+sys.exit("Start this node with: tahoe run")
+`;
+
+/**
+ * Makes the directory of a client and storage node.
+ * @param path - absolute; the directory must be empty or not there.
+ * @returns the lines to print.
+ * @throws ERR_USAGE when the options do not go together or ask for what is not available.
+ * @throws ERR_DIRECTORY_NOT_EMPTY when something is in the directory: print notEmptyLines, exit with 255.
+ * @throws ERR_FILE, ERR_NO_SPACE when it cannot be written.
+ */
+export async function createNode(
+  path: string,
+  options: CreateNodeOptions,
+  allocatePort: AllocatePort,
+): Promise<readonly string[]> {
+  requireNodeOptions(options);
+  requireClientOptions(options);
+  await requireEmpty(path);
+  const { tubPort, tubLocation } = await chooseLocation(options, allocatePort);
+  const text = renderTemplate({
+    nickname: options.nickname ?? '',
+    webPort: webPortOf(options),
+    tubPort,
+    tubLocation,
+    sharesNeeded: options.sharesNeeded ?? '3',
+    sharesHappy: options.sharesHappy ?? '7',
+    sharesTotal: options.sharesTotal ?? '10',
+    storageEnabled: options.noStorage !== true,
+    storageDir: options.storageDir === '' ? undefined : options.storageDir,
+    helperEnabled: options.helper === true,
+  });
+  await writeDirectory(path, text, options.introducer);
+  return reportLines(path, options);
+}
+
+/**
+ * Makes the directory of a node that stores nothing for others and does not listen for them.
+ * @see createNode for parameters and errors.
+ */
+export async function createClient(path: string, options: CreateClientOptions): Promise<readonly string[]> {
+  const allocateNone = () => Promise.resolve(0);
+  return createNode(path, { ...options, noStorage: true, listen: 'none' }, allocateNone);
+}
+
+/** What to print on standard error when the directory is not empty; the exit status is then 255. */
+export function notEmptyLines(path: string): readonly string[] {
+  return [
+    `The base directory ${quotePath(path)} is not empty.`,
+    'To avoid clobbering anything, I am going to quit now.',
+    'Please use a different directory, or empty this one.',
+  ];
+}
+
+function usage(reason: string): TahoeError {
+  return new TahoeError('ERR_USAGE', { reason });
+}
+
+function isGiven(text: string | undefined): text is string {
+  return text !== undefined && text !== '';
+}
+
+function requireClientOptions(options: CreateClientOptions): void {
+  const shares = {
+    'shares-needed': options.sharesNeeded,
+    'shares-happy': options.sharesHappy,
+    'shares-total': options.sharesTotal,
+  };
+  for (const [name, given] of Object.entries(shares)) {
+    if (given !== undefined && !/^[+-]?[0-9]+$/.test(given)) throw usage(`--${name} must be an integer`);
+  }
+  if (options.join !== undefined) throw usage('--join is not available in this version: it cannot read invitations');
+  if (options.hideIp === true) {
+    throw usage(
+      '--hide-ip was specified but no IP-hiding listener is installed: Tor and I2P are not available in this version',
+    );
+  }
+  const webPort = webPortOf(options);
+  const parsed = webPort === '' ? undefined : parseEndpoint(webPort);
+  if (parsed !== undefined && 'problem' in parsed) throw usage(`--webport: ${parsed.problem}`);
+}
+
+function webPortOf({ webport }: CreateClientOptions): string {
+  if (webport === undefined) return WEBPORT_DEFAULT;
+  return webport.toLowerCase() === 'none' ? '' : webport;
+}
+
+function requireNodeOptions(options: CreateNodeOptions): void {
+  const { hostname, port, location } = options;
+  const listen = options.listen ?? 'tcp';
+  if (listen === 'none' && isGiven(hostname)) throw usage('--hostname cannot be used when --listen=none');
+  if (listen === 'none' && (isGiven(port) || isGiven(location))) {
+    throw usage('--port/--location cannot be used when --listen=none');
+  }
+  if (isGiven(location) && !isGiven(port)) throw usage('--location must be used with --port');
+  if (isGiven(port) && !isGiven(location)) throw usage('--port must be used with --location');
+  if (isGiven(port) && isGiven(hostname)) throw usage('--hostname cannot be used with --location/--port');
+  const listeners = listen.split(',');
+  if (!isGiven(port) && listen !== 'none' && options.join === undefined) requireListeners(listeners, hostname);
+  requireNoHiddenNetwork(listeners, options);
+}
+
+function requireListeners(listeners: readonly string[], hostname: string | undefined): void {
+  if (!listeners.every((listener) => LISTENERS.includes(listener))) {
+    throw usage(`--listen= must be one/some of: ${LISTENERS.join(', ')}`);
+  }
+  if (listeners.includes('tcp') && !isGiven(hostname)) throw usage('--listen=tcp requires --hostname=');
+  if (!listeners.includes('tcp') && isGiven(hostname)) throw usage('--listen= must be tcp to use --hostname');
+}
+
+function requireNoHiddenNetwork(listeners: readonly string[], options: CreateNodeOptions): void {
+  const usesTor = listeners.includes('tor');
+  const usesI2p = listeners.includes('i2p');
+  if (!usesTor && options.torLaunch === true) throw usage('--tor-launch requires --listen=tor');
+  if (!usesTor && isGiven(options.torControlPort)) throw usage('--tor-control-port= requires --listen=tor');
+  if (!usesI2p && options.i2pLaunch === true) throw usage('--i2p-launch requires --listen=i2p');
+  if (!usesI2p && isGiven(options.i2pSamPort)) throw usage('--i2p-sam-port= requires --listen=i2p');
+  if (usesTor || usesI2p) {
+    throw usage(
+      `--listen=${usesTor ? 'tor' : 'i2p'} is not available in this version; use --listen=tcp or --listen=none`,
+    );
+  }
+}
+
+async function chooseLocation(
+  { port, location, listen = 'tcp', hostname = '' }: CreateNodeOptions,
+  allocatePort: AllocatePort,
+): Promise<{ tubPort: string; tubLocation: string }> {
+  const listeners = listen.split(',');
+  if (listeners.includes('none')) return DISABLED;
+  if (isGiven(port) && isGiven(location)) return { tubPort: port, tubLocation: location };
+  const free = String(await allocatePort());
+  return { tubPort: `tcp:${free}`, tubLocation: `tcp:${hostname}:${free}` };
+}
+
+async function requireEmpty(path: string): Promise<void> {
+  try {
+    const names = await readdir(path);
+    if (names.length > 0) throw new TahoeError('ERR_DIRECTORY_NOT_EMPTY', { directory: path });
+  } catch (error) {
+    if (error instanceof TahoeError) throw error;
+    if (systemCode(error) !== 'ENOENT') throw fileError(path, error);
+  }
+}
+
+async function writeDirectory(path: string, text: string, introducer: string | undefined): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true });
+  } catch (error) {
+    throw fileError(path, error);
+  }
+  const directory = new NodeDirectory(path);
+  await directory.ensurePrivate();
+  if (isGiven(introducer)) {
+    const introducers = stringify({ introducers: { default: { furl: introducer } } }, { version: '1.1', lineWidth: 0 });
+    await createFileOnce(directory.privateFile('introducers.yaml'), introducers, PRIVATE_MODE);
+  }
+  await createFileOnce(directory.file('tahoe.cfg'), text, PUBLIC_MODE);
+  // Last: a directory without its marker is not taken for a node.
+  await createFileOnce(directory.file(markerName('client')), MARKER_TEXT, PUBLIC_MODE);
+  await syncDirectory(join(path, '..')).catch((error: unknown) => {
+    // A parent that may be written but not read cannot be synced; the node is complete all the same.
+    if (systemCode(error) !== 'EACCES') throw fileError(path, error);
+  });
+}
+
+function reportLines(path: string, { introducer, nickname }: CreateClientOptions): readonly string[] {
+  const lines = [`Node created in ${quotePath(path)}`];
+  if (!isGiven(introducer)) {
+    lines.push(
+      ` Please add introducers to ${quotePath(join(path, 'private', 'introducers.yaml'))}!`,
+      ' The node cannot connect to a grid without it.',
+    );
+  }
+  const servers = quotePath(join(path, 'private', 'servers.yaml'));
+  lines.push(` This version does not ask introducers yet: list the storage servers in ${servers}.`);
+  if (!isGiven(nickname)) lines.push(` Please set [node]nickname= in ${quotePath(join(path, 'tahoe.cfg'))}`);
+  return lines;
+}

@@ -1,0 +1,81 @@
+/**
+ * The log: one JSON line an event on standard output, written by pino.
+ *
+ * Facts should hold no secret. In case one does, every text passes a redactor that recognises capabilities,
+ * the swissnums of furls and NURLs, private keys and Authorization values, plain or percent-encoded, and
+ * blots out what opens them.
+ */
+import { pino } from 'pino';
+import type { DestinationStream } from 'pino';
+import type { Log, LogFacts } from '#core/environment.js';
+
+/** The least important events that are written. */
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+
+/** One character, plain or percent-encoded once or more often. */
+const encoded = (plain: string, code: string): string => `(?:${plain}|%(?:25)*${code})`;
+const COLON = encoded(':', '3[Aa]');
+const SLASH = encoded('/', '2[Ff]');
+const AT = encoded('@', '40');
+
+/** What is recognised; the first group stays, the rest is blotted out. */
+const SECRETS = [
+  new RegExp(`(URI${COLON}[A-Za-z0-9-]+${COLON})[^\\s"'<>,;/?&]+`, 'g'),
+  new RegExp(`(pb(?:\\+[a-z0-9]+)?${COLON}${SLASH}{2}[A-Za-z0-9_-]+${AT})[^\\s"'<>]+`, 'g'),
+  /(priv-v0-)[a-z2-7]+/g,
+  /((?:Tahoe-LAFS|tahoe-lafs|Bearer|Basic) )[A-Za-z0-9+/_=-]{8,}/g,
+];
+const BLOT = '[hidden]';
+
+/** `text` with everything blotted out that looks like a secret. */
+export function redact(text: string): string {
+  return SECRETS.reduce((clean, secret) => clean.replaceAll(secret, `$1${BLOT}`), text);
+}
+
+function redactFacts(facts: LogFacts): LogFacts {
+  return Object.fromEntries(
+    Object.entries(facts).map(([name, value]) => [name, typeof value === 'string' ? redact(value) : value]),
+  );
+}
+
+/** A log that must be flushed at the end. */
+export interface NodeLog extends Log {
+  /** Writes out what is still held back. */
+  close(): void;
+}
+
+/**
+ * Opens the log.
+ * @param level - the least important events to write.
+ * @param destination - where the lines go; standard output when left out. A reader that goes away is no failure.
+ */
+export function createLog(level: LogLevel, destination: DestinationStream = standardOutput()): NodeLog {
+  const format = {
+    base: null,
+    timestamp: pino.stdTimeFunctions.isoTime,
+    messageKey: 'event',
+    formatters: { level: (label: string) => ({ level: label }) },
+  };
+  const logger = pino({ level, ...format }, destination);
+  const write =
+    (at: LogLevel) =>
+    (event: string, facts: LogFacts = {}): void => {
+      logger[at](redactFacts(facts), redact(event));
+    };
+  return {
+    debug: write('debug'),
+    info: write('info'),
+    warn: write('warn'),
+    error: write('error'),
+    close: () => {
+      logger.flush();
+    },
+  };
+}
+
+function standardOutput(): DestinationStream {
+  const stream = pino.destination({ fd: 1, sync: true });
+  // A closed pipe must not end the node: whoever started it may have stopped reading.
+  stream.on('error', () => undefined);
+  return stream;
+}

@@ -1,0 +1,73 @@
+/**
+ * Runs a node in the foreground until it is told to stop: by SIGTERM or SIGINT, or by the end of standard input,
+ * which is how programs that start a node let go of it. The line `client running` says that it is up.
+ * @see Tahoe-LAFS docs/running.rst; Gridsync and others wait for that line
+ */
+import { TahoeError } from '#core/errors.js';
+import { loadConfiguration } from './config/load.js';
+import type { EnvironmentVariables } from './config/load.js';
+import { createLog } from './log.js';
+import { identifyNodeType, NodeDirectory } from './node-directory.js';
+import { claimPidFile } from './pid-file.js';
+import { readSettings } from './settings.js';
+import { startNode } from './start.js';
+
+/** What a node is run with. */
+export interface RunOptions {
+  /** Absolute path of the node directory. */
+  readonly directory: string;
+  readonly environment: EnvironmentVariables;
+  /** Whether to go on when standard input ends. */
+  readonly allowStdinClose: boolean;
+  readonly stdin: NodeJS.ReadableStream;
+  readonly stdout: NodeJS.WritableStream;
+  readonly stderr: NodeJS.WritableStream;
+}
+
+/**
+ * @returns the exit status, once the node has stopped.
+ * @throws ERR_NOT_A_NODE, ERR_ALREADY_RUNNING, and what keeps a node from starting.
+ */
+export async function runNode(options: RunOptions): Promise<number> {
+  const { directory, environment, stdout, stderr } = options;
+  const nodeType = await identifyNodeType(directory);
+  if (nodeType === 'introducer') {
+    throw new TahoeError('ERR_NOT_A_NODE', { directory, reason: 'it is an introducer, which this version cannot run' });
+  }
+  const pidFile = await claimPidFile(directory);
+  const stop = stopRequests(options);
+  try {
+    if (pidFile.replacedPid !== undefined) {
+      stderr.write(`the node that ran as process ${String(pidFile.replacedPid)} is gone; its PID file is replaced\n`);
+    }
+    const configuration = await loadConfiguration(directory, nodeType, environment);
+    const settings = readSettings(configuration, directory);
+    for (const warning of settings.warnings) stderr.write(`warning: ${warning}\n`);
+    const log = createLog(settings.logLevel);
+    const node = await startNode({ directory: new NodeDirectory(directory), configuration, settings, log });
+    stdout.write('client running\n');
+    log.info('node stops', { reason: await stop.requested });
+    await node.close();
+    log.close();
+    return 0;
+  } finally {
+    stop.release();
+    await pidFile.release();
+  }
+}
+
+/** Waits for a reason to stop, from now on. */
+function stopRequests({ stdin, allowStdinClose }: RunOptions): { requested: Promise<string>; release: () => void } {
+  let release: () => void = () => undefined;
+  const requested = new Promise<string>((resolve) => {
+    const onSignal = (signal: NodeJS.Signals): void => resolve(signal);
+    const onEnd = (): void => resolve('standard input was closed');
+    process.on('SIGTERM', onSignal).on('SIGINT', onSignal);
+    if (!allowStdinClose) stdin.once('end', onEnd).once('close', onEnd).resume();
+    release = () => {
+      process.off('SIGTERM', onSignal).off('SIGINT', onSignal);
+      stdin.off('end', onEnd).off('close', onEnd).pause();
+    };
+  });
+  return { requested, release };
+}

@@ -1,0 +1,146 @@
+/**
+ * The settings of a client node: every option that takes effect, read once at the start and checked together,
+ * so that a node either starts with all of them or stops with one sentence about the first that is wrong.
+ */
+import { homedir } from 'node:os';
+import { resolve } from 'node:path';
+import { parseEndpoint } from './config/endpoint-text.js';
+import type { Endpoint } from './config/endpoint-text.js';
+import type { Configuration } from './config/configuration.js';
+import { options } from './config/schema.js';
+import type { LogLevel } from './log.js';
+
+/** How new files are encoded. 1 ≤ needed ≤ total ≤ 256 and 1 ≤ happy ≤ 256; with happy > total no upload succeeds. */
+export interface EncodingSettings {
+  readonly needed: number;
+  readonly happy: number;
+  readonly total: number;
+  readonly maximumSegmentSizeBytes: number;
+}
+
+/** How this node stores for others. */
+export interface StorageSettings {
+  readonly directory: string;
+  readonly isReadonly: boolean;
+  readonly reservedSpaceBytes: number;
+}
+
+/** All settings of a client node; paths are absolute. */
+export interface NodeSettings {
+  readonly nickname: string;
+  /** Where the gateway listens; undefined when there is none. */
+  readonly web: Endpoint | undefined;
+  readonly tempDirectory: string;
+  readonly encoding: EncodingSettings;
+  /** undefined when this node stores nothing for others. */
+  readonly storage: StorageSettings | undefined;
+  /** Whether servers may be connected to at all. */
+  readonly mayConnect: boolean;
+  readonly logLevel: LogLevel;
+  /** Connections that one listening port holds at a time. */
+  readonly connectionsMax: number;
+  /** Bytes that all uploads together may hold in tempDirectory. */
+  readonly spoolBytesMax: number;
+  /** Sentences to warn of at the start: options that are set and do nothing yet, and the like. */
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Reads and checks the settings.
+ * @param directory - the node directory; relative paths in options start there, `~` is the home directory.
+ * @throws ERR_CONFIG naming the first option that is wrong, or that asks for something whose absence would break
+ *   a promise: Tor, hiding the IP address, uploading only to certified servers, a storage plugin.
+ */
+export function readSettings(configuration: Configuration, directory: string): NodeSettings {
+  refuseUnkeepable(configuration);
+  return {
+    nickname: configuration.get(options.nickname),
+    web: readWeb(configuration),
+    tempDirectory: resolvePath(directory, configuration.get(options.tempdir)),
+    encoding: readEncoding(configuration),
+    storage: readStorage(configuration, directory),
+    mayConnect: configuration.get(options.connectionsTcp) !== 'disabled',
+    logLevel: configuration.get(options.logLevel),
+    connectionsMax: configuration.get(options.connectionsMax),
+    spoolBytesMax: configuration.get(options.spoolSize),
+    warnings: listWarnings(configuration),
+  };
+}
+
+/** An absolute path: `~` is the home directory, what is relative starts in `directory`. */
+export function resolvePath(directory: string, path: string): string {
+  const expanded = path === '~' || path.startsWith('~/') ? homedir() + path.slice(1) : path;
+  return resolve(directory, expanded);
+}
+
+function refuseUnkeepable(configuration: Configuration): void {
+  const { connectionsTcp, revealIpAddress, clientPlugins, storagePlugins } = options;
+  const handler = configuration.get(connectionsTcp);
+  if (handler === 'tor') {
+    throw configuration.error(connectionsTcp, 'Tor is not available in this version; write tcp, or disabled');
+  }
+  if (handler === 'tcp' && !configuration.get(revealIpAddress)) {
+    const problem = 'Privacy requested with `reveal-IP-address = false` but `tcp = tcp` conflicts with this.';
+    throw configuration.error(connectionsTcp, problem);
+  }
+  for (const option of [clientPlugins, storagePlugins]) {
+    const [plugin] = configuration.get(option);
+    if (plugin !== undefined) throw configuration.error(option, `no storage plugin '${plugin}' is known; remove it`);
+  }
+  if (configuration.section('grid_managers').size > 0) {
+    const problem = 'this version cannot check the certificates that it asks for; remove it to upload to every server';
+    throw configuration.sectionError('grid_managers', problem);
+  }
+}
+
+function readWeb(configuration: Configuration): Endpoint | undefined {
+  const text = configuration.get(options.webPort);
+  if (text === undefined) return undefined;
+  const parsed = parseEndpoint(text);
+  if ('problem' in parsed) throw configuration.error(options.webPort, parsed.problem);
+  return parsed.value;
+}
+
+function readEncoding(configuration: Configuration): EncodingSettings {
+  const { sharesNeeded, sharesHappy, sharesTotal, maximumSegmentSize } = options;
+  const needed = configuration.get(sharesNeeded);
+  const happy = configuration.get(sharesHappy);
+  const total = configuration.get(sharesTotal);
+  if (needed > total) {
+    throw configuration.error(
+      sharesNeeded,
+      `${String(needed)} shares cannot be needed of ${String(total)} (shares.total)`,
+    );
+  }
+  return { needed, happy, total, maximumSegmentSizeBytes: configuration.get(maximumSegmentSize) };
+}
+
+function listWarnings(configuration: Configuration): readonly string[] {
+  const warnings = configuration.withoutEffect().map((name) => `${name} is set and has no effect in this version`);
+  const happy = configuration.get(options.sharesHappy);
+  const total = configuration.get(options.sharesTotal);
+  if (happy > total) {
+    warnings.push(
+      `[client]shares.happy asks for ${String(happy)} servers and shares.total makes only ${String(total)} shares: ` +
+        'no upload can succeed',
+    );
+  }
+  return warnings;
+}
+
+function readStorage(configuration: Configuration, directory: string): StorageSettings | undefined {
+  const { storageEnabled, storageAnonymous, storageDir, storageReadonly, reservedSpace, tubPort } = options;
+  const settings = {
+    directory: resolvePath(directory, configuration.get(storageDir)),
+    isReadonly: configuration.get(storageReadonly),
+    reservedSpaceBytes: configuration.get(reservedSpace),
+  };
+  const isAnonymous = configuration.get(storageAnonymous);
+  if (!configuration.get(storageEnabled)) return undefined;
+  if (configuration.get(tubPort) === 'disabled') {
+    const problem =
+      'storage is enabled, but tub.port is disabled, so nobody could reach it; set [node]tub.port or disable it';
+    throw configuration.error(storageEnabled, problem);
+  }
+  return isAnonymous ? settings : undefined;
+}

@@ -1,0 +1,74 @@
+/**
+ * Starts a node from its directory: everything it is made of, in order, each piece handed what it needs. If one
+ * fails to start, what was started before is closed again.
+ */
+import type { Clock, Log, Random } from '#core/environment.js';
+import { createNativeCrypto, systemRandom } from '#core/native-crypto.js';
+import { formatTubId, loadCertificate } from './certificate.js';
+import { startClientService } from './client-service.js';
+import { systemClock } from './clock.js';
+import { Closers } from './closers.js';
+import type { Configuration } from './config/configuration.js';
+import { allocatePort, localAddresses } from './endpoint.js';
+import type { NodeDirectory } from './node-directory.js';
+import { loadIdentity, renewApiToken } from './node-secrets.js';
+import type { NodeSettings } from './settings.js';
+import { startStorageService } from './storage-service.js';
+import { resolveTubLocation } from './tub-location.js';
+import type { TubLocation } from './tub-location.js';
+
+/** A node that runs. */
+export interface RunningNode {
+  /** Where its gateway listens, such as `http://127.0.0.1:3456/`; undefined when it has none. */
+  readonly gatewayUrl: string | undefined;
+  /** Stops it: requests under way get a few seconds to finish. */
+  close(): Promise<void>;
+}
+
+export interface StartOptions {
+  readonly directory: NodeDirectory;
+  readonly configuration: Configuration;
+  readonly settings: NodeSettings;
+  readonly log: Log;
+}
+
+/**
+ * @throws ERR_CONFIG, ERR_FILE, ERR_PORT_IN_USE, ERR_LISTEN, ERR_NO_SPACE, ERR_DISK: what keeps it from starting.
+ */
+export async function startNode(options: StartOptions): Promise<RunningNode> {
+  const closers = new Closers(systemClock, options.log);
+  try {
+    const gatewayUrl = await startServices(options, closers);
+    return { gatewayUrl, close: () => closers.closeAll() };
+  } catch (error) {
+    await closers.closeAll();
+    throw error;
+  }
+}
+
+async function startServices(options: StartOptions, closers: Closers): Promise<string | undefined> {
+  const { directory, settings, log } = options;
+  const clock: Clock = systemClock;
+  const random: Random = systemRandom;
+  const crypto = await createNativeCrypto();
+  await directory.ensurePrivate();
+  await directory.removeUnfinished();
+  const certificate = await loadCertificate(directory, clock);
+  const identity = await loadIdentity(directory, crypto, random);
+  await directory.write('my_nodeid', `${formatTubId(certificate.tubId)}\n`);
+  await renewApiToken(directory, random);
+  const shared = { directory, crypto, random, clock, log, closers };
+  const location = settings.storage === undefined ? undefined : await locate(options);
+  if (settings.storage !== undefined && location !== undefined) {
+    const { storage, connectionsMax } = settings;
+    await startStorageService({ ...shared, settings: storage, location, connectionsMax, certificate, identity });
+  }
+  return startClientService({ ...shared, settings });
+}
+
+async function locate({ directory, configuration }: StartOptions): Promise<TubLocation | undefined> {
+  const rememberedPort = await directory.read('client.port');
+  const location = await resolveTubLocation(configuration, { rememberedPort, allocatePort, localAddresses });
+  if (location?.portToRemember !== undefined) await directory.write('client.port', `${location.portToRemember}\n`);
+  return location;
+}

@@ -1,0 +1,67 @@
+/**
+ * The storage half of a node: its share store on the disk behind the storage protocol over HTTPS, on every
+ * endpoint of tub.port, with the certificate and swissnum that its NURL names.
+ */
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { CryptoProvider } from '#core/crypto.js';
+import type { Clock, Log, Random } from '#core/environment.js';
+import { createStorageApp } from '#storage/app.js';
+import { openDiskStore } from '#storage/disk-store.js';
+import type { NodeCertificate } from './certificate.js';
+import type { Closers } from './closers.js';
+import type { NodeDirectory } from './node-directory.js';
+import { listenHttp } from './http-listener.js';
+import { loadPermutationSeed, loadStorageAddress } from './node-secrets.js';
+import type { NodeIdentity } from './node-secrets.js';
+import type { StorageSettings } from './settings.js';
+import type { TubLocation } from './tub-location.js';
+import { applicationVersion } from './version.js';
+
+export interface StorageServiceOptions {
+  readonly directory: NodeDirectory;
+  readonly settings: StorageSettings;
+  readonly location: TubLocation;
+  readonly connectionsMax: number;
+  readonly certificate: NodeCertificate;
+  readonly identity: NodeIdentity;
+  readonly crypto: CryptoProvider;
+  readonly random: Random;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly closers: Closers;
+}
+
+/** Starts to store for others. What it opens is added to `closers`. */
+export async function startStorageService(options: StorageServiceOptions): Promise<void> {
+  const { directory, settings, location, certificate, identity, crypto, random, clock, log, closers } = options;
+  await loadPermutationSeed(directory, {
+    hasShares: await holdsShares(settings.directory),
+    tubId: certificate.tubId,
+    publicKey: identity.publicKey,
+  });
+  const store = await openDiskStore({
+    directory: settings.directory,
+    reservedSpace: settings.reservedSpaceBytes,
+    readonly: settings.isReadonly,
+    crypto,
+    clock,
+    log,
+  });
+  closers.add('the share store', () => store.close());
+  const hints = location.hints.map((hint) => hint.text);
+  const { swissnum } = await loadStorageAddress(directory, certificate.tubId, hints, random);
+  for (const endpoint of location.endpoints) {
+    const tls = { key: certificate.pem, cert: certificate.pem };
+    const app = await createStorageApp({ store, crypto, swissnum, clock, log, applicationVersion }, { tls });
+    const { connectionsMax } = options;
+    const listener = await listenHttp(app, endpoint, { option: '[node]tub.port', connectionsMax, clock });
+    closers.add('the storage port', () => listener.close());
+    log.info('storage server listens', { port: listener.port });
+  }
+}
+
+async function holdsShares(storageDirectory: string): Promise<boolean> {
+  const prefixes = await readdir(join(storageDirectory, 'shares')).catch(() => []);
+  return prefixes.some((prefix) => prefix !== 'incoming');
+}

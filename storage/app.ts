@@ -1,0 +1,67 @@
+/**
+ * The storage server as a fastify instance, with the limits that an open port needs.
+ *
+ * Heads must be complete within ten seconds, whether or not anything of them arrives; bodies have no deadline
+ * but a least rate (request-body.ts), so that a large upload over a slow line is not cut. Who waits for
+ * "100 Continue" is told to go on only once admitted.
+ */
+import { createServer } from 'node:http';
+import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
+import type { Server as SecureServer, ServerOptions as SecureServerOptions } from 'node:https';
+import fastify from 'fastify';
+import type { FastifyInstance } from 'fastify';
+import { storageRoutes } from './routes.js';
+import type { StorageRoutesOptions } from './routes.js';
+
+/** What any server in front of the routes should be made with. Times in milliseconds, sizes in bytes. */
+export const storageServerLimits = {
+  headersTimeout: 10_000,
+  connectionsCheckingInterval: 2_000,
+  requestTimeout: 0,
+  keepAliveTimeout: 72_000,
+  maxHeaderSize: 16 * 1024,
+} as const;
+
+/** Connections at once; more are closed as they come. */
+export const CONNECTION_COUNT_MAX = 10_000;
+/** Longer than any parameter of a path; longer ones are no such path. */
+const PARAMETER_LENGTH_MAX = 4096;
+
+/** How connections are accepted: by default plain HTTP. */
+export interface StorageServerOptions {
+  /** Options of a TLS server, at least its key and certificate. */
+  readonly tls?: SecureServerOptions;
+  /** Makes the server itself; it should use `storageServerLimits`. Goes before `tls`. */
+  readonly createServer?: (listener: RequestListener) => Server | SecureServer;
+  /** Changes to `storageServerLimits`. */
+  readonly limits?: Partial<Record<keyof typeof storageServerLimits, number>>;
+}
+
+/** Makes the instance; `listen` or `inject` and `close` are the caller's. The store is not closed with it. */
+export async function createStorageApp(
+  options: StorageRoutesOptions,
+  serverOptions: StorageServerOptions = {},
+): Promise<FastifyInstance> {
+  const app = fastify({
+    serverFactory: (listener) => makeServer(serverOptions, listener),
+    requestTimeout: storageServerLimits.requestTimeout,
+    connectionTimeout: 0,
+    routerOptions: { maxParamLength: PARAMETER_LENGTH_MAX },
+    exposeHeadRoutes: false,
+    forceCloseConnections: 'idle',
+  });
+  app.server.maxConnections = CONNECTION_COUNT_MAX;
+  app.server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
+    app.routing(request, response);
+  });
+  await app.register(storageRoutes, options);
+  return app;
+}
+
+function makeServer(options: StorageServerOptions, listener: RequestListener): Server | SecureServer {
+  if (options.createServer !== undefined) return options.createServer(listener);
+  const limits = { ...storageServerLimits, ...options.limits };
+  if (options.tls !== undefined) return createSecureServer({ ...limits, ...options.tls }, listener);
+  return createServer(limits, listener);
+}

@@ -1,0 +1,286 @@
+/**
+ * Share files on a real disk, in the reference's layout.
+ *
+ * Files are made with mode 0600 and directories with 0700. A move into a final place is durable when `publish`
+ * returns: the file's own directory is synced, and so is the parent of every directory that may be new. A sync
+ * that failed is never tried again: the kernel may have dropped the data and would report success.
+ * @see disk-layout.ts
+ */
+import { constants, mkdir, open, readdir, rename, rm, rmdir, statfs, unlink, writeFile } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { reasonOf, TahoeError } from '#core/errors.js';
+import { DirectorySync } from './directory-sync.js';
+import { diskError, isFull, onDisk, systemCodeOf } from './disk-error.js';
+import { DiskLayout, shareNumberOfEntry } from './disk-layout.js';
+import { ADVISORY_COUNT_MAX } from './share-store.js';
+import type { NoShareFile, ShareFile, ShareFiles } from './share-files.js';
+
+const DIRECTORY_MODE = 0o700;
+const FILE_MODE = 0o600;
+/** Directories known to be durable that are remembered. */
+const DURABLE_COUNT_MAX = 10_000;
+/** Times that an incoming file is tried to be made while its directory is removed under it. */
+const CREATE_TRY_COUNT = 5;
+
+/** What opening says of links, sockets, directories, and files that are barred or unreadable. */
+const unusableCodes: readonly string[] = ['ELOOP', 'ENXIO', 'EISDIR', 'EACCES', 'EPERM', 'EIO'];
+
+/** Runs a sync. @throws ERR_DISK, or ERR_NO_SPACE. */
+type SyncRunner = (what: string, sync: () => Promise<void>) => Promise<void>;
+
+class DiskFile implements ShareFile {
+  readonly size: number;
+  readonly #handle: FileHandle;
+  readonly #runSync: SyncRunner;
+
+  constructor(handle: FileHandle, size: number, runSync: SyncRunner) {
+    this.#handle = handle;
+    this.size = size;
+    this.#runSync = runSync;
+  }
+
+  async read(offset: number, size: number): Promise<Uint8Array> {
+    const bytes = new Uint8Array(Buffer.allocUnsafeSlow(size).buffer);
+    let filled = 0;
+    while (filled < size) {
+      const { bytesRead } = await onDisk('reading a share', () =>
+        this.#handle.read(bytes, filled, size - filled, offset + filled),
+      );
+      if (bytesRead === 0) break;
+      filled += bytesRead;
+    }
+    return bytes.subarray(0, filled);
+  }
+
+  async write(parts: readonly Uint8Array[], offset: number): Promise<void> {
+    let left = [...parts];
+    let position = offset;
+    while (left.length > 0) {
+      const { bytesWritten } = await onDisk('writing a share', () => this.#handle.writev(left, position));
+      position += bytesWritten;
+      left = withoutFirst(left, bytesWritten);
+    }
+  }
+
+  async sync(): Promise<void> {
+    await this.#runSync('syncing a share', () => this.#handle.datasync());
+  }
+
+  async close(): Promise<void> {
+    await onDisk('closing a share', () => this.#handle.close());
+  }
+}
+
+/** `parts` without their first `size` bytes: a write may be cut short with no error. */
+function withoutFirst(parts: readonly Uint8Array[], size: number): Uint8Array[] {
+  let skipped = size;
+  const left: Uint8Array[] = [];
+  for (const part of parts) {
+    if (skipped < part.length) left.push(skipped > 0 ? part.subarray(skipped) : part);
+    skipped = Math.max(0, skipped - part.length);
+  }
+  return left;
+}
+
+/** The files of one storage directory. */
+export class DiskFiles implements ShareFiles {
+  readonly #layout: DiskLayout;
+  readonly #directories: DirectorySync;
+  readonly #durable = new Set<string>();
+  #failure: string | undefined;
+  #advisoryCount: number | undefined;
+
+  private constructor(layout: DiskLayout, directories: DirectorySync) {
+    this.#layout = layout;
+    this.#directories = directories;
+  }
+
+  /**
+   * Opens `directory`, making it where it is missing, and removes the uploads that an earlier run left behind.
+   * @param directories - how directories are synced; tests give their own.
+   * @throws ERR_DISK, ERR_NO_SPACE.
+   */
+  static async open(directory: string, directories = new DirectorySync()): Promise<DiskFiles> {
+    const layout = new DiskLayout(directory);
+    const files = new DiskFiles(layout, directories);
+    await onDisk('opening the storage directory', async () => {
+      const created = await mkdir(layout.shares, { recursive: true, mode: DIRECTORY_MODE });
+      await mkdir(layout.advisories, { recursive: true, mode: DIRECTORY_MODE });
+      await rm(layout.incoming, { recursive: true, force: true });
+      await mkdir(layout.incoming, { recursive: true, mode: DIRECTORY_MODE });
+      for (const path of pathsUpTo(layout.shares, created)) await files.#syncDirectory(path);
+    });
+    return files;
+  }
+
+  get failure(): string | undefined {
+    return this.#failure;
+  }
+
+  async list(storageIndex: Uint8Array): Promise<readonly number[]> {
+    const names = await onDisk('listing shares', () => entriesOf(this.#layout.indexDirectory(storageIndex)));
+    return names.map(shareNumberOfEntry).filter((shareNumber) => shareNumber !== undefined);
+  }
+
+  async open(
+    storageIndex: Uint8Array,
+    shareNumber: number,
+    access: 'read' | 'update',
+  ): Promise<ShareFile | NoShareFile> {
+    // Without O_NONBLOCK, opening a pipe would wait for somebody at its other end.
+    const flags =
+      (access === 'read' ? constants.O_RDONLY : constants.O_RDWR) | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+    let handle: FileHandle;
+    try {
+      handle = await open(this.#layout.share(storageIndex, shareNumber), flags);
+    } catch (error) {
+      const code = systemCodeOf(error) ?? '';
+      if (code === 'ENOENT' || code === 'ENOTDIR') return 'absent';
+      if (unusableCodes.includes(code)) return 'unusable';
+      throw diskError('opening a share', error);
+    }
+    return this.#toShareFile(handle);
+  }
+
+  async #toShareFile(handle: FileHandle): Promise<ShareFile | NoShareFile> {
+    try {
+      const stats = await handle.stat();
+      if (stats.isFile()) return new DiskFile(handle, stats.size, this.#runSync);
+    } catch (error) {
+      await handle.close();
+      throw diskError('opening a share', error);
+    }
+    await handle.close();
+    return 'unusable';
+  }
+
+  async createIncoming(storageIndex: Uint8Array, shareNumber: number): Promise<ShareFile> {
+    const handle = await onDisk('beginning an upload', () => this.#createExclusively(storageIndex, shareNumber));
+    return new DiskFile(handle, 0, this.#runSync);
+  }
+
+  async #createExclusively(storageIndex: Uint8Array, shareNumber: number): Promise<FileHandle> {
+    const path = this.#layout.incomingShare(storageIndex, shareNumber);
+    for (let tries = 1; ; tries += 1) {
+      try {
+        await mkdir(dirname(path), { recursive: true, mode: DIRECTORY_MODE });
+        return await open(path, 'wx+', FILE_MODE);
+      } catch (error) {
+        const code = systemCodeOf(error);
+        if (tries === CREATE_TRY_COUNT || (code !== 'EEXIST' && code !== 'ENOENT')) throw error;
+        if (code === 'EEXIST') await unlink(path);
+      }
+    }
+  }
+
+  async removeIncoming(storageIndex: Uint8Array, shareNumber: number): Promise<void> {
+    await onDisk('removing an upload', () =>
+      rm(this.#layout.incomingShare(storageIndex, shareNumber), { force: true }),
+    );
+    await this.#removeIncomingDirectories(storageIndex);
+  }
+
+  /** Best effort: a directory that another upload uses is not empty and stays. */
+  async #removeIncomingDirectories(storageIndex: Uint8Array): Promise<void> {
+    try {
+      await rmdir(this.#layout.incomingDirectory(storageIndex));
+      await rmdir(this.#layout.incomingPrefixDirectory(storageIndex));
+    } catch {
+      // The next start removes the whole tree.
+    }
+  }
+
+  async publish(storageIndex: Uint8Array, shareNumber: number): Promise<void> {
+    const share = this.#layout.share(storageIndex, shareNumber);
+    await onDisk('placing a share', async () => {
+      const created = await mkdir(dirname(share), { recursive: true, mode: DIRECTORY_MODE });
+      if (created !== undefined) this.#forget(storageIndex);
+      await rename(this.#layout.incomingShare(storageIndex, shareNumber), share);
+    });
+    try {
+      await this.settle(storageIndex);
+    } catch (error) {
+      await onDisk('removing a share', () => rm(share, { force: true }));
+      throw error;
+    }
+    await this.#removeIncomingDirectories(storageIndex);
+  }
+
+  async settle(storageIndex: Uint8Array): Promise<void> {
+    const index = this.#layout.indexDirectory(storageIndex);
+    const newest = [index, dirname(index)].filter((directory) => !this.#durable.has(directory));
+    await Promise.all(
+      [index, ...newest.map((directory) => dirname(directory))].map((path) => this.#syncDirectory(path)),
+    );
+    if (this.#durable.size > DURABLE_COUNT_MAX) this.#durable.clear();
+    for (const directory of newest) this.#durable.add(directory);
+  }
+
+  #forget(storageIndex: Uint8Array): void {
+    this.#durable.delete(this.#layout.indexDirectory(storageIndex));
+    this.#durable.delete(this.#layout.prefixDirectory(storageIndex));
+  }
+
+  async writeAdvisory(name: string, text: string): Promise<void> {
+    await onDisk('keeping a report', () => writeFile(join(this.#layout.advisories, name), text, { mode: FILE_MODE }));
+    if (this.#advisoryCount !== undefined) this.#advisoryCount += 1;
+  }
+
+  /** Counted anew when there seem to be too many: the operator may have removed some. */
+  async advisoryCount(): Promise<number> {
+    if (this.#advisoryCount === undefined || this.#advisoryCount >= ADVISORY_COUNT_MAX) {
+      const names = await onDisk('counting reports', () => entriesOf(this.#layout.advisories));
+      this.#advisoryCount = names.length;
+    }
+    return this.#advisoryCount;
+  }
+
+  async freeBytes(): Promise<number> {
+    const { bavail, bsize } = await onDisk('measuring free space', () => statfs(this.#layout.shares));
+    return bavail * bsize;
+  }
+
+  async close(): Promise<void> {
+    await onDisk('closing the storage directory', () =>
+      rm(this.#layout.incoming, { recursive: true, force: true, maxRetries: 1 }),
+    );
+  }
+
+  async #syncDirectory(directory: string): Promise<void> {
+    await this.#runSync('syncing a directory', () => this.#directories.sync(directory));
+  }
+
+  readonly #runSync: SyncRunner = async (what, sync) => {
+    this.#checkTrust();
+    try {
+      await sync();
+    } catch (error) {
+      if (!isFull(error)) this.#failure ??= `${what} failed (${systemCodeOf(error) ?? reasonOf(error)})`;
+      throw diskError(what, error);
+    }
+    // Another sync may have failed meanwhile and taken this one's data with it.
+    this.#checkTrust();
+  };
+
+  #checkTrust(): void {
+    if (this.#failure !== undefined) throw new TahoeError('ERR_STORE_READONLY', { reason: this.#failure });
+  }
+}
+
+/** `path` and its parents, up to the parent of the topmost directory that was `created`. */
+function pathsUpTo(path: string, created: string | undefined): string[] {
+  const paths = [path, dirname(path)];
+  while (created !== undefined && paths.at(-1) !== dirname(created)) paths.push(dirname(paths.at(-1) ?? created));
+  return paths;
+}
+
+/** The names in a directory; none where there is no such directory. */
+async function entriesOf(directory: string): Promise<string[]> {
+  try {
+    return await readdir(directory);
+  } catch (error) {
+    if (systemCodeOf(error) === 'ENOENT') return [];
+    throw error;
+  }
+}

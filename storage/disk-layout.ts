@@ -1,0 +1,81 @@
+/**
+ * Where things are in a storage directory, as the reference lays it out. Pure.
+ *
+ *     shares/<first 2 characters>/<storage index, 26 characters of base32>/<share number>
+ *     shares/incoming/<first 2>/<storage index>/<share number>     uploads in progress, removed at start
+ *     corruption-advisories/<UTC time>--<storage index>-<share number>
+ */
+import { join, resolve } from 'node:path';
+import { formatBase32 } from '#core/base32.js';
+
+const SHARES = 'shares';
+const INCOMING = 'incoming';
+const ADVISORIES = 'corruption-advisories';
+const PREFIX_LENGTH = 2;
+
+/** The paths of one storage directory. */
+export class DiskLayout {
+  readonly directory: string;
+  readonly shares: string;
+  readonly incoming: string;
+  readonly advisories: string;
+
+  constructor(directory: string) {
+    this.directory = resolve(directory);
+    this.shares = join(this.directory, SHARES);
+    this.incoming = join(this.shares, INCOMING);
+    this.advisories = join(this.directory, ADVISORIES);
+  }
+
+  /** The directory of the directories of all indexes that begin alike. */
+  prefixDirectory(storageIndex: Uint8Array): string {
+    return join(this.shares, formatBase32(storageIndex).slice(0, PREFIX_LENGTH));
+  }
+
+  indexDirectory(storageIndex: Uint8Array): string {
+    return join(this.prefixDirectory(storageIndex), formatBase32(storageIndex));
+  }
+
+  share(storageIndex: Uint8Array, shareNumber: number): string {
+    return join(this.indexDirectory(storageIndex), String(shareNumber));
+  }
+
+  incomingPrefixDirectory(storageIndex: Uint8Array): string {
+    return join(this.incoming, formatBase32(storageIndex).slice(0, PREFIX_LENGTH));
+  }
+
+  incomingDirectory(storageIndex: Uint8Array): string {
+    return join(this.incomingPrefixDirectory(storageIndex), formatBase32(storageIndex));
+  }
+
+  incomingShare(storageIndex: Uint8Array, shareNumber: number): string {
+    return join(this.incomingDirectory(storageIndex), String(shareNumber));
+  }
+}
+
+/** The share number that a directory entry is named after, or undefined for any other entry. */
+export function shareNumberOfEntry(name: string): number | undefined {
+  if (!/^(0|[1-9][0-9]{0,2})$/.test(name)) return undefined;
+  const shareNumber = Number(name);
+  return shareNumber < 256 ? shareNumber : undefined;
+}
+
+/** The name of an advisory made at `nowMs` (Unix milliseconds): the reference's, which has no colons. */
+export function advisoryName(nowMs: number, storageIndex: Uint8Array, shareNumber: number): string {
+  const time = new Date(nowMs).toISOString().replaceAll(':', '').replace(/Z$/, '000');
+  return `${time}--${formatBase32(storageIndex)}-${String(shareNumber)}`;
+}
+
+/** The text of an advisory, as the reference writes it. */
+export function formatAdvisory(storageIndex: Uint8Array, shareNumber: number, reason: string): string {
+  return [
+    'report: Share Corruption',
+    'type: immutable',
+    `storage_index: ${formatBase32(storageIndex)}`,
+    `share_number: ${String(shareNumber)}`,
+    '',
+    reason,
+    '',
+    '',
+  ].join('\n');
+}

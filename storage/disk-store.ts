@@ -1,0 +1,20 @@
+/** The share store on a disk, in the reference's layout: what a storage node keeps its shares in. */
+import { ContainerStore } from './container-store.js';
+import type { StoreOptions } from './container-store.js';
+import { DiskFiles } from './disk-files.js';
+import type { ShareStore } from './share-store.js';
+
+/** Where the store is and how it is set up. */
+export interface DiskStoreOptions extends StoreOptions {
+  /** The storage directory; it and its parents are made where they are missing. */
+  readonly directory: string;
+}
+
+/**
+ * Opens a store and removes the uploads that an earlier run did not finish. Only one process may have a
+ * directory open.
+ * @throws ERR_DISK, ERR_NO_SPACE.
+ */
+export async function openDiskStore(options: DiskStoreOptions): Promise<ShareStore> {
+  return new ContainerStore(await DiskFiles.open(options.directory), options);
+}

@@ -1,0 +1,74 @@
+/**
+ * Keeps a lease in the container of an immutable share, durably.
+ *
+ * A renewal overwrites the four bytes of the expiry. A new lease is written behind the last one first and counted
+ * afterwards, so that a crash in between costs at most the lease that was not acknowledged.
+ */
+import type { CryptoProvider } from '#core/crypto.js';
+import { TahoeError } from '#core/errors.js';
+import {
+  decodeLease,
+  encodeExpiry,
+  encodeLease,
+  encodeLeaseCount,
+  LEASE_COUNT_OFFSET,
+  LEASE_EXPIRY_OFFSET,
+  LEASE_RECORD_SIZE,
+} from './container.js';
+import type { ContainerShape, LeaseRecord } from './container.js';
+import { changeForLease } from './leases.js';
+import type { ShareFile } from './share-files.js';
+import { LEASE_COUNT_MAX } from './share-store.js';
+
+/** A lease, and the open container that is to have it. */
+export interface LeaseKeeping {
+  readonly crypto: CryptoProvider;
+  readonly file: ShareFile;
+  readonly shape: ContainerShape;
+  readonly lease: LeaseRecord;
+  /** Whether there is room for one more record. */
+  readonly hasRoom: () => Promise<boolean>;
+}
+
+/**
+ * Renews the lease of the same renew secret, or adds this one.
+ * @throws ERR_NO_SPACE when there is no room for a new record, ERR_TOO_MANY when there are too many already,
+ *   ERR_DISK, ERR_STORE_READONLY.
+ */
+export async function keepLease(keeping: LeaseKeeping): Promise<void> {
+  const { crypto, file, lease, shape } = keeping;
+  const change = changeForLease(crypto, await readLeases(file, shape), lease);
+  switch (change.kind) {
+    case 'none':
+      return;
+    case 'renew':
+      await file.write([encodeExpiry(change.expirySeconds)], recordOffset(shape, change.index) + LEASE_EXPIRY_OFFSET);
+      return file.sync();
+    case 'append':
+      await checkRoom(keeping);
+      await file.write([encodeLease(change.lease)], recordOffset(shape, shape.leaseCount));
+      await file.sync();
+      await file.write([encodeLeaseCount(shape.leaseCount + 1)], LEASE_COUNT_OFFSET);
+      return file.sync();
+  }
+}
+
+async function checkRoom({ hasRoom, shape }: LeaseKeeping): Promise<void> {
+  if (shape.leaseCount >= LEASE_COUNT_MAX) {
+    throw new TahoeError('ERR_TOO_MANY', { what: 'leases on a share', limit: LEASE_COUNT_MAX });
+  }
+  if (!(await hasRoom())) throw new TahoeError('ERR_NO_SPACE', { where: 'a lease' });
+}
+
+/** The leases of a container, in order; no more than LEASE_COUNT_MAX. @throws ERR_DISK. */
+export async function readLeases(file: ShareFile, shape: ContainerShape): Promise<LeaseRecord[]> {
+  const count = Math.min(shape.leaseCount, LEASE_COUNT_MAX);
+  const records = await file.read(shape.leaseOffset, count * LEASE_RECORD_SIZE);
+  return Array.from({ length: Math.floor(records.length / LEASE_RECORD_SIZE) }, (_, index) =>
+    decodeLease(records.subarray(index * LEASE_RECORD_SIZE, (index + 1) * LEASE_RECORD_SIZE)),
+  );
+}
+
+function recordOffset(shape: ContainerShape, index: number): number {
+  return shape.leaseOffset + index * LEASE_RECORD_SIZE;
+}

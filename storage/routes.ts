@@ -1,0 +1,128 @@
+/**
+ * The storage server as a fastify plugin: every endpoint under /storage/v1, its admission, and its refusals.
+ *
+ * A request is routed, then admitted or refused on its head alone; only then is a byte of its body read. A path
+ * that is not known answers 404 and a method that is not known 405, both without a secret. A refusal is one
+ * sentence of plain text. Replies without a body have no content type.
+ * @see Tahoe-LAFS docs/specifications/http-storage-node-protocol.rst
+ */
+import { Socket } from 'node:net';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { CryptoProvider } from '#core/crypto.js';
+import type { Clock, Log } from '#core/environment.js';
+import { isTahoeError, reasonOf } from '#core/errors.js';
+import type { SecretKind } from '#wire/storage.js';
+import { announcedSize, Gatekeeper } from './authorization.js';
+import type { Secrets } from './authorization.js';
+import { PathTable } from './endpoint.js';
+import type { Endpoint, PathParameters } from './endpoint.js';
+import { defineImmutableEndpoints } from './immutable-endpoints.js';
+import { BODY_RATE_INTERVAL_MS } from './request-body.js';
+import type { ShareStore } from './share-store.js';
+import { refusalOf } from './status.js';
+
+const PREFIX = '/storage/v1';
+const REFUSAL_TYPE = 'text/plain; charset=utf-8';
+/** As much of a refused body is read and thrown away to keep the connection; with more to come it is closed. */
+const DISCARD_SIZE_MAX = 64 * 1024;
+/** The same for whoever showed the swissnum, so that a client in the middle of a share hears why. */
+const ADMITTED_DISCARD_SIZE_MAX = 64 << 20;
+
+/** What the storage server stands on. */
+export interface StorageRoutesOptions {
+  readonly store: ShareStore;
+  readonly crypto: CryptoProvider;
+  /** The secret that opens the server, as its NURL carries it. */
+  readonly swissnum: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** What the server says it is, for example `tallac/0.1.0`. */
+  readonly applicationVersion: string;
+}
+
+/** The plugin. It keeps its content-type parsers and handlers to itself. */
+export async function storageRoutes(app: FastifyInstance, options: StorageRoutesOptions): Promise<void> {
+  await app.register(
+    (scope, _, done) => {
+      new StorageRoutes(scope, options).defineAll();
+      done();
+    },
+    { prefix: PREFIX },
+  );
+}
+
+class StorageRoutes {
+  readonly #app: FastifyInstance;
+  readonly #options: StorageRoutesOptions;
+  readonly #gatekeeper: Gatekeeper;
+  readonly #paths = new PathTable();
+  /** The requests that were admitted, and the media type of a refusal of each. */
+  readonly #admitted = new WeakMap<FastifyRequest, string>();
+
+  constructor(app: FastifyInstance, options: StorageRoutesOptions) {
+    this.#app = app;
+    this.#options = options;
+    this.#gatekeeper = new Gatekeeper(options.crypto, options.swissnum);
+  }
+
+  defineAll(): void {
+    // Handlers read the raw request themselves, at their own pace.
+    this.#app.removeAllContentTypeParsers();
+    this.#app.addContentTypeParser('*', (_request, _payload, done) => {
+      done(null);
+    });
+    this.#app.setErrorHandler((error, request, reply) => this.#refuse(error, request, reply));
+    this.#app.setNotFoundHandler((request, reply) => this.#refuse(this.#paths.refusal(request.url), request, reply));
+    defineImmutableEndpoints((endpoint) => {
+      this.#define(endpoint);
+    }, this.#options);
+  }
+
+  #define<Kind extends SecretKind, Target>(endpoint: Endpoint<Kind, Target>): void {
+    const admissions = new WeakMap<FastifyRequest, { target: Target; secrets: Secrets<Kind> }>();
+    this.#paths.add(PREFIX, endpoint);
+    this.#app.route({
+      method: endpoint.method,
+      url: endpoint.path,
+      exposeHeadRoute: false,
+      onRequest: (request, _reply, done) => {
+        const target = endpoint.toTarget(request.params as PathParameters);
+        if (target === undefined) throw this.#paths.refusal(request.url);
+        const secrets = this.#gatekeeper.admit(request.raw, endpoint.rules);
+        admissions.set(request, { target, secrets });
+        this.#admitted.set(request, endpoint.refusalType ?? REFUSAL_TYPE);
+        done();
+      },
+      handler: (request, reply) => {
+        const admission = admissions.get(request);
+        if (admission === undefined) throw new Error('a request reached its handler without admission');
+        const body = { request: request.raw, response: reply.raw, clock: this.#options.clock };
+        return endpoint.handle({ ...admission, request, reply, body });
+      },
+    });
+  }
+
+  #refuse(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+    const { status, text } = refusalOf(error);
+    if (status >= 500) {
+      this.#options.log.error('storage.request-failed', { method: request.method, status, reason: reasonOf(error) });
+    }
+    if (isTahoeError(error, 'ERR_METHOD')) reply.header('allow', error.facts.allowed);
+    this.#settleBody(request, reply);
+    return reply
+      .code(status)
+      .type(this.#admitted.get(request) ?? REFUSAL_TYPE)
+      .send(text);
+  }
+
+  /** Decides what becomes of the rest of a body that nobody wants. */
+  #settleBody(request: FastifyRequest, reply: FastifyReply): void {
+    const { raw } = request;
+    const size = announcedSize(raw) ?? Infinity;
+    // A request made up in this process has no socket to keep or to close.
+    if (raw.complete || size === 0 || !(raw.socket instanceof Socket)) return;
+    const sizeMax = this.#admitted.has(request) ? ADMITTED_DISCARD_SIZE_MAX : DISCARD_SIZE_MAX;
+    if (size > sizeMax || raw.headers.expect !== undefined) reply.header('connection', 'close');
+    else raw.setTimeout(BODY_RATE_INTERVAL_MS);
+  }
+}

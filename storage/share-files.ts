@@ -1,0 +1,49 @@
+/**
+ * The files under a share store: what `container-store.ts` needs of a disk, and no more.
+ *
+ * There are two kinds of place. A final place belongs to a storage index and a share number and holds either kind
+ * of container. An incoming place holds an upload in progress. `publish` moves one to the other so that it stays
+ * there when the power fails. Implemented by `disk-files.ts` and `memory-files.ts`.
+ */
+
+/** An open file. Every operation may throw ERR_DISK, and those that write ERR_NO_SPACE. */
+export interface ShareFile {
+  /** The size when it was opened or made, in bytes. */
+  readonly size: number;
+  /** @returns `size` bytes at `offset`, fewer only where the file ends; owned by the caller. */
+  read(offset: number, size: number): Promise<Uint8Array>;
+  /** Writes all bytes of all parts at `offset`; a gap in front of them reads as zeros. */
+  write(parts: readonly Uint8Array[], offset: number): Promise<void>;
+  /** Makes bytes and size durable. */
+  sync(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Nothing, or something that cannot be opened or is no regular file (a directory, a pipe, a link). */
+export type NoShareFile = 'absent' | 'unusable';
+
+/** Files for shares. Every operation may throw ERR_DISK. */
+export interface ShareFiles {
+  /** Why nothing that was written can be trusted to be durable any more; undefined while all is well. */
+  readonly failure: string | undefined;
+  /** The numbers of all entries in final places, whatever they are. */
+  list(storageIndex: Uint8Array): Promise<readonly number[]>;
+  /** Opens a final place; links are not followed and nothing but a regular file is opened. */
+  open(storageIndex: Uint8Array, shareNumber: number, access: 'read' | 'update'): Promise<ShareFile | NoShareFile>;
+  /** Makes an empty incoming file, replacing what an earlier run left there. */
+  createIncoming(storageIndex: Uint8Array, shareNumber: number): Promise<ShareFile>;
+  removeIncoming(storageIndex: Uint8Array, shareNumber: number): Promise<void>;
+  /**
+   * Moves a synced incoming file to its final place, replacing what is there, and makes the move durable. After
+   * an error it is in neither place.
+   */
+  publish(storageIndex: Uint8Array, shareNumber: number): Promise<void>;
+  /** Makes the final places of a storage index durable, whoever moved files there. */
+  settle(storageIndex: Uint8Array): Promise<void>;
+  /** Keeps a report of damage under `name`. */
+  writeAdvisory(name: string, text: string): Promise<void>;
+  advisoryCount(): Promise<number>;
+  /** Bytes that new files may take. */
+  freeBytes(): Promise<number>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,132 @@
+/**
+ * What a storage server keeps, seen from above: shares filed under a storage index and a share number, uploads
+ * on their way to becoming shares, leases, and reports of damage.
+ *
+ * This is the immutable half. Nothing here knows HTTP; the routes stand on this interface, and every store
+ * passes the suite in test/conformance/share-store.ts. "Not there" and "not yours" are values; errors are for
+ * disks that fail, limits that are reached and bytes that contradict each other.
+ * @see Tahoe-LAFS docs/specifications/http-storage-node-protocol.rst, "Immutable"
+ */
+import type { LeaseSecrets } from '#core/lease.js';
+import type { ByteRange } from '#wire/storage.js';
+
+/** What bounds a mutable share, in bytes: the figure of the reference, beyond 2^53. */
+export const MUTABLE_SHARE_SIZE_MAX = 69_105_000_000_000_000n;
+/** An upload that nobody writes to for so long is aborted, in milliseconds. */
+export const UPLOAD_IDLE_TIMEOUT_MS = 30 * 60_000;
+/** Uploads in progress at once, over all clients: each holds an open file. */
+export const UPLOAD_COUNT_MAX = 2048;
+/** Bodies being written at once, over all uploads. */
+export const WRITE_COUNT_MAX = 1024;
+/** Separate runs of written bytes that one upload may consist of on its way. */
+export const UPLOAD_FRAGMENT_COUNT_MAX = 1024;
+/** Leases on one share. */
+export const LEASE_COUNT_MAX = 10_000;
+/** Reports of damage that are kept. */
+export const ADVISORY_COUNT_MAX = 1000;
+
+/** A wish to store shares of `allocatedSize` bytes each under one storage index (16 bytes). */
+export interface AllocationRequest extends LeaseSecrets {
+  readonly storageIndex: Uint8Array;
+  readonly shareNumbers: ReadonlySet<number>;
+  readonly allocatedSize: number;
+  /** What later writes to these uploads must show. */
+  readonly uploadSecret: Uint8Array;
+}
+
+/** The answer: shares that are here (asked for or not), and shares that may now be uploaded. */
+export interface Allocation {
+  readonly alreadyHave: ReadonlySet<number>;
+  readonly allocated: ReadonlySet<number>;
+}
+
+/** Which upload, and the right to it. */
+export interface UploadKey {
+  readonly storageIndex: Uint8Array;
+  readonly shareNumber: number;
+  readonly uploadSecret: Uint8Array;
+}
+
+/** Why there is no upload to write to. */
+export type UploadRefusal = 'no-such-upload' | 'other-secret';
+
+/** What has become of an upload after a write. `complete` says that the share is on disk to stay. */
+export interface WriteProgress {
+  readonly complete: boolean;
+  readonly required: readonly ByteRange[];
+}
+
+/** One upload in progress. */
+export interface UploadHandle {
+  readonly allocatedSize: number;
+  /**
+   * Writes `body` at `range`, a write that counts as a whole or not at all: after an error no byte of it is
+   * recorded, and the same write may be tried again. Bytes that were written before must be the same again.
+   * @param body - exactly as many bytes as the range holds, in pieces that the store may keep.
+   * @throws ERR_BEYOND_ALLOCATION, ERR_CONFLICTING_WRITE, ERR_BODY_LENGTH, ERR_TOO_MANY: this write is refused.
+   *   ERR_NO_SPACE, ERR_DISK, ERR_STORE_READONLY: the upload is gone, its number is free.
+   *   ERR_NO_SUCH_UPLOAD when the upload ends meanwhile; ERR_TIMEOUT when another write holds this range.
+   *   Whatever `body` throws.
+   */
+  write(range: ByteRange, body: AsyncIterable<Uint8Array>): Promise<WriteProgress>;
+  /** Ends the upload; its number is free when this resolves. */
+  abort(): Promise<void>;
+}
+
+/** A share opened for reading. */
+export interface OpenShare {
+  /** Bytes of share data. */
+  readonly size: number;
+  /**
+   * @returns the bytes at `offset`, `size` of them; fewer only behind the end of the share.
+   * @throws ERR_DISK, or ERR_CONTAINER when the file became shorter.
+   */
+  read(offset: number, size: number): Promise<Uint8Array>;
+  close(): Promise<void>;
+}
+
+/** A client's word that a share is damaged. */
+export interface CorruptionReport {
+  readonly storageIndex: Uint8Array;
+  readonly shareNumber: number;
+  readonly reason: string;
+}
+
+/** What the store has room for. */
+export interface StoreFigures {
+  /** Bytes that new shares may take: free space less the reserve and less what uploads in progress still need. */
+  readonly availableSpace: number;
+  readonly uploadCount: number;
+  /** Whether the store takes no new shares, by configuration or because its disk failed. */
+  readonly readonly: boolean;
+}
+
+/** The keeper of shares. Whoever opens one closes it, after the server in front of it. */
+export interface ShareStore {
+  /**
+   * Renews or adds a lease on every share held under the storage index, then begins an upload for each share
+   * asked for that is not here and fits. A share in progress is listed as allocated for the upload secret and
+   * size it was begun with, and otherwise in neither set.
+   * @throws ERR_NO_SPACE when a lease cannot be added; ERR_TOO_MANY; ERR_DISK; ERR_STORE_READONLY.
+   */
+  allocate(request: AllocationRequest): Promise<Allocation>;
+  upload(key: UploadKey): UploadHandle | UploadRefusal;
+  /** The numbers of the complete immutable shares; damaged ones are left out. @throws ERR_DISK. */
+  listShares(storageIndex: Uint8Array): Promise<ReadonlySet<number>>;
+  /**
+   * @returns undefined when there is no complete immutable share of that number.
+   * @throws ERR_CONTAINER when the share's file is damaged; ERR_DISK.
+   */
+  openShare(storageIndex: Uint8Array, shareNumber: number): Promise<OpenShare | undefined>;
+  /**
+   * Renews the lease that these secrets made on each share of the storage index, or adds it.
+   * @returns whether there was any share.
+   * @throws ERR_NO_SPACE, ERR_TOO_MANY, ERR_DISK, ERR_STORE_READONLY.
+   */
+  addLease(storageIndex: Uint8Array, secrets: LeaseSecrets): Promise<boolean>;
+  /** Keeps the report for the operator, where there is room. @returns whether the share is here. @throws ERR_DISK. */
+  reportCorruption(report: CorruptionReport): Promise<boolean>;
+  figures(): Promise<StoreFigures>;
+  /** Aborts every upload and releases everything; idempotent. */
+  close(): Promise<void>;
+}

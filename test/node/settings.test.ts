@@ -1,0 +1,268 @@
+/**
+ * Settings and the tub's location: what a node makes of its configuration, and each way in which it refuses.
+ */
+import { homedir } from 'node:os';
+import t from 'tap';
+import { gatewayUrl, parseEndpoint, parseLocationHint } from '#node/config/endpoint-text.js';
+import { readSettings, resolvePath } from '#node/settings.js';
+import { resolveTubLocation } from '#node/tub-location.js';
+import type { TubSurroundings } from '#node/tub-location.js';
+import { configure } from './fixtures/configure.js';
+
+t.test('endpoints', (t) => {
+  const good: [text: string, host: string, port: number, backlog?: number][] = [
+    ['3456', '0.0.0.0', 3456],
+    ['0', '0.0.0.0', 0],
+    ['tcp:3456', '0.0.0.0', 3456],
+    ['tcp:3456:interface=127.0.0.1', '127.0.0.1', 3456],
+    ['3456:interface=127.0.0.1', '127.0.0.1', 3456],
+    ['tcp:port=1:interface=\\:\\:1', '::1', 1],
+    ['tcp:interface=10.0.0.1:port=65535:backlog=50', '10.0.0.1', 65_535, 50],
+    ['tcp6:3456', '::', 3456],
+    ['tcp:1:interface=', '0.0.0.0', 1],
+  ];
+  for (const [text, host, port, backlog] of good) {
+    t.strictSame(parseEndpoint(text), { value: { host, port, backlog, text } }, text);
+  }
+  const bad = [
+    '',
+    'tcp',
+    'tcp:',
+    'tcp:x',
+    'tcp:65536',
+    'tcp:1:2',
+    'tcp:1:colour=red',
+    'tcp:1:backlog=0',
+    'tcp:1:=x',
+    '-1',
+  ];
+  const other = ['ssl:1:privateKey=a', 'unix:/tmp/x', 'systemd:domain=INET:index=0', 'listen:tor', 'disabled', '\\'];
+  for (const text of [...bad, ...other]) {
+    t.match(parseEndpoint(text), { problem: / cannot be listened on: .*; write for instance tcp:3456/ }, text);
+  }
+  t.end();
+});
+
+t.test('location hints', (t) => {
+  const good: [text: string, host: string, port: number][] = [
+    ['tcp:example.org:3457', 'example.org', 3457],
+    ['example.org:3457', 'example.org', 3457],
+    ['192.0.2.1:1', '192.0.2.1', 1],
+    ['tcp:[2001:db8::1]:65535', '2001:db8::1', 65_535],
+    ['tcp:[fe80::1%en0]:1', 'fe80::1%en0', 1],
+  ];
+  for (const [text, host, port] of good) {
+    t.strictSame(parseLocationHint(text), { value: { type: 'tcp', host, port, text } }, text);
+  }
+  for (const text of ['tor:abc.onion:80', 'i2p:x.i2p', 'tor:host=x']) {
+    t.match(parseLocationHint(text), { value: { type: 'other', text } }, text);
+  }
+  for (const text of [
+    '',
+    'example.org',
+    'tcp:example.org',
+    'tcp:example.org:0',
+    'a:99999',
+    'tcp:a b:1',
+    'tor:a/b:1',
+    'tor:a,b',
+  ]) {
+    t.match(parseLocationHint(text), { problem: / is not a location; / }, text);
+  }
+  t.end();
+});
+
+t.test('the URL in node.url can be reached from this machine', (t) => {
+  t.equal(gatewayUrl('127.0.0.1', 3456), 'http://127.0.0.1:3456/');
+  t.equal(gatewayUrl('0.0.0.0', 1), 'http://127.0.0.1:1/');
+  t.equal(gatewayUrl('::', 1), 'http://[::1]:1/');
+  t.equal(gatewayUrl('192.0.2.7', 80), 'http://192.0.2.7:80/');
+  t.end();
+});
+
+t.test('settings of an empty configuration are the defaults', (t) => {
+  t.strictSame(readSettings(configure(''), '/node'), {
+    nickname: '<unspecified>',
+    web: undefined,
+    tempDirectory: '/node/tmp',
+    encoding: { needed: 3, happy: 7, total: 10, maximumSegmentSizeBytes: 1_048_576 },
+    storage: { directory: '/node/storage', isReadonly: false, reservedSpaceBytes: 0 },
+    mayConnect: true,
+    logLevel: 'info',
+    connectionsMax: 10_000,
+    spoolBytesMax: 107_374_182_400,
+    warnings: [],
+  });
+  t.end();
+});
+
+t.test('settings follow the files', (t) => {
+  const tahoe = `
+[node]
+nickname = Jürgen
+web.port = tcp:0:interface=127.0.0.1
+web.static = ~/web
+tempdir = ~/tmp
+reveal-IP-address = false
+[connections]
+tcp = Disabled
+[client]
+shares.needed = 1
+shares.happy = 1
+shares.total = 1
+shares._max_immutable_segment_size_for_testing = 128
+[storage]
+readonly = yes
+reserved_space = 5GiB
+storage_dir = ../shares
+[helper]
+enabled = true
+`;
+  t.strictSame(
+    readSettings(configure(tahoe, '[log]\nlevel = WARN\n[limits]\nconnections = 5\nspool_size = 1M\n'), '/n/d'),
+    {
+      nickname: 'Jürgen',
+      web: { host: '127.0.0.1', port: 0, backlog: undefined, text: 'tcp:0:interface=127.0.0.1' },
+      tempDirectory: `${homedir()}/tmp`,
+      encoding: { needed: 1, happy: 1, total: 1, maximumSegmentSizeBytes: 128 },
+      storage: { directory: '/n/shares', isReadonly: true, reservedSpaceBytes: 5_368_709_120 },
+      mayConnect: false,
+      logLevel: 'warn',
+      connectionsMax: 5,
+      spoolBytesMax: 1_000_000,
+      warnings: [
+        '[node]web.static is set and has no effect in this version',
+        '[helper]enabled is set and has no effect in this version',
+      ],
+    },
+  );
+  t.equal(
+    readSettings(configure('[storage]\nenabled = false\n[node]\ntub.port = disabled\n'), '/n').storage,
+    undefined,
+  );
+  t.equal(readSettings(configure('[storage]\nanonymous = false\n'), '/n').storage, undefined);
+  t.equal(readSettings(configure('[node]\nweb.port =\n'), '/n').web, undefined);
+  t.strictSame(readSettings(configure('[client]\nshares.total = 5\n'), '/n').warnings, [
+    '[client]shares.happy asks for 7 servers and shares.total makes only 5 shares: no upload can succeed',
+  ]);
+  t.equal(resolvePath('/n', '~'), homedir());
+  t.equal(resolvePath('/n', '~x/y'), '/n/~x/y');
+  t.end();
+});
+
+t.test('a node refuses to start with one sentence', (t) => {
+  const refused: [text: string, message: string | RegExp][] = [
+    [
+      '[connections]\ntcp = tor',
+      'tahoe.cfg: [connections]tcp: Tor is not available in this version; write tcp, or disabled',
+    ],
+    ['[connections]\ntcp = i2p', "tahoe.cfg: [connections]tcp: 'i2p' is not one of tcp, tor, disabled"],
+    [
+      '[node]\nreveal-IP-address = false',
+      'tahoe.cfg: [connections]tcp: Privacy requested with `reveal-IP-address = false` but `tcp = tcp` conflicts with this.',
+    ],
+    [
+      '[client]\nstorage.plugins = zkap',
+      "tahoe.cfg: [client]storage.plugins: no storage plugin 'zkap' is known; remove it",
+    ],
+    ['[storage]\nplugins = a, b', "tahoe.cfg: [storage]plugins: no storage plugin 'a' is known; remove it"],
+    ['[grid_managers]\na = pub-v0-x', /^tahoe.cfg: \[grid_managers\]: this version cannot check the certificates/],
+    [
+      '[client]\nshares.needed = 11',
+      'tahoe.cfg: [client]shares.needed: 11 shares cannot be needed of 10 (shares.total)',
+    ],
+    ['[client]\nshares.total = 257', "tahoe.cfg: [client]shares.total: '257' is not an integer from 1 to 256"],
+    [
+      '[client]\nhelper.furl = pb://s3cret#x',
+      "tahoe.cfg: [client]helper.furl: the furl contains an unescaped '#' character",
+    ],
+    [
+      '[node]\nweb.port = unix:/x',
+      /^tahoe.cfg: \[node\]web.port: 'unix:\/x' cannot be listened on: only tcp: is available/,
+    ],
+    ['[node]\nnickname = 50%', /^tahoe.cfg: \[node\]nickname: a '%' must be doubled/],
+    ['[storage]\nreserved_space = much', /^tahoe.cfg: \[storage\]reserved_space: 'much' is not a size/],
+    ['[storage]\nenabled = maybe', "tahoe.cfg: [storage]enabled: 'maybe' is not a boolean; write true or false"],
+    ['[node]\ntub.port = disabled', /^tahoe.cfg: \[storage\]enabled: storage is enabled, but tub.port is disabled/],
+    ['[sftpd]\nenabled = maybe', "tahoe.cfg: [sftpd]enabled: 'maybe' is not a boolean; write true or false"],
+  ];
+  for (const [text, message] of refused) {
+    t.throws(() => readSettings(configure(text), '/node'), { code: 'ERR_CONFIG', message }, text);
+  }
+  t.throws(() => readSettings(configure('', '[log]\nlevel = loud\n'), '/node'), {
+    message: "tallac.cfg: [log]level: 'loud' is not one of debug, info, warn, error",
+  });
+  t.end();
+});
+
+const surroundings: TubSurroundings = {
+  rememberedPort: undefined,
+  allocatePort: () => Promise.resolve(4321),
+  localAddresses: () => ['127.0.0.1', '192.0.2.1'],
+};
+
+async function locate(text: string, rememberedPort?: string): Promise<unknown> {
+  const located = await resolveTubLocation(configure(`[node]\n${text}`), { ...surroundings, rememberedPort });
+  if (located === undefined) return undefined;
+  return {
+    listen: located.endpoints.map(({ host, port }) => `${host} ${String(port)}`),
+    tell: located.hints.map(({ text }) => text),
+    remember: located.portToRemember,
+  };
+}
+
+t.test('where a node listens for others, and what it tells them', async (t) => {
+  const all = ['tcp:127.0.0.1:4321', 'tcp:192.0.2.1:4321'];
+  t.strictSame(await locate(''), { listen: ['0.0.0.0 4321'], tell: all, remember: 'tcp:4321' });
+  t.strictSame(await locate('', 'tcp:99:interface=127.0.0.1\n'), {
+    listen: ['127.0.0.1 99'],
+    tell: ['tcp:127.0.0.1:99', 'tcp:192.0.2.1:99'],
+    remember: undefined,
+  });
+  t.strictSame(await locate('tub.port = 3457\ntub.location = tcp:a.example:1, b.example:2,tor:c.onion:3'), {
+    listen: ['0.0.0.0 3457'],
+    tell: ['tcp:a.example:1', 'b.example:2', 'tor:c.onion:3'],
+    remember: undefined,
+  });
+  t.strictSame(await locate('tub.port = tcp:4321, tcp6:4322\ntub.location = AUTO,tcp:a:1'), {
+    listen: ['0.0.0.0 4321', ':: 4322'],
+    tell: [...all, 'tcp:a:1'],
+    remember: undefined,
+  });
+  t.strictSame(await locate('reveal-IP-address = false\ntub.port = 1\ntub.location = tor:c.onion:3'), {
+    listen: ['0.0.0.0 1'],
+    tell: ['tor:c.onion:3'],
+    remember: undefined,
+  });
+  t.equal(await locate('tub.port = disabled\ntub.location = disabled'), undefined);
+});
+
+t.test('locations that are refused', async (t) => {
+  const refused: [text: string, message: string | RegExp][] = [
+    ...['0', 'tcp:0', 'tcp:port=0', 'tcp:0:interface=127.0.0.1', 'tcp:1,tcp:0'].map((port): [string, string] => [
+      `tub.port = ${port}`,
+      'tahoe.cfg: [node]tub.port: tub.port cannot be 0: you must choose.',
+    ]),
+    ['tub.port =', 'tahoe.cfg: [node]tub.port: it must not be empty; write tcp:PORT or disabled'],
+    ['tub.port = tcp:1,', 'tahoe.cfg: [node]tub.port: it must not be empty; write tcp:PORT or disabled'],
+    ['tub.location =', 'tahoe.cfg: [node]tub.location: it must not be empty; write tcp:HOST:PORT or disabled'],
+    [
+      'tub.port = disabled',
+      'tahoe.cfg: [node]tub.port: tub.port is disabled, but not tub.location; disable both or neither',
+    ],
+    [
+      'tub.location = disabled',
+      'tahoe.cfg: [node]tub.location: tub.location is disabled, but not tub.port; disable both or neither',
+    ],
+    ['tub.port = listen:tor', /'listen:tor' is not available in this version/],
+    ['tub.port = listen:i2p', /'listen:i2p' is not available in this version/],
+    ['tub.port = ssl:1', /only tcp: is available in this version/],
+    [
+      'tub.port = 1\ntub.location = nowhere',
+      "tahoe.cfg: [node]tub.location: 'nowhere' is not a location; write tcp:HOST:PORT",
+    ],
+    ['reveal-IP-address = false', /tub.location uses AUTO, but reveal-IP-address = false/],
+    ['reveal-IP-address = false\ntub.location = a.example:1', /tub.location includes tcp: hint, but reveal-IP-address/],
+  ];
+  for (const [text, message] of refused) await t.rejects(locate(text), { code: 'ERR_CONFIG', message }, text);
+});

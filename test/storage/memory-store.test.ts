@@ -1,0 +1,28 @@
+/** The suite of share stores over memory. */
+import { createMemoryStore } from '#storage/memory-store.js';
+import { MemoryFiles } from '#storage/memory-files.js';
+import { shareStoreSuite } from '#test/conformance/share-store.js';
+import { ManualClock } from '#test/fixtures/clock.js';
+import { storeOptions } from '#test/fixtures/share-store.js';
+
+shareStoreSuite((t) => {
+  const clock = new ManualClock();
+  const files = new MemoryFiles();
+  return Promise.resolve({
+    clock,
+    open: (options) => {
+      const store = createMemoryStore({ ...storeOptions(clock, options), files });
+      t.teardown(() => store.close());
+      return Promise.resolve(store);
+    },
+    raw: async (storageIndex, shareNumber) => {
+      const file = await files.open(storageIndex, shareNumber);
+      return typeof file === 'string' ? undefined : file.read(0, file.size);
+    },
+    place: (storageIndex, shareNumber, bytes) => {
+      files.place(storageIndex, shareNumber, bytes);
+      return Promise.resolve();
+    },
+    advisories: () => Promise.resolve(files.advisories),
+  });
+});
