@@ -9,7 +9,10 @@ export function median(values: readonly number[]): number {
 /** Prints one result. */
 export function printResult(result: Readonly<Record<string, string | number>>): void {
   const rounded = Object.fromEntries(
-    Object.entries(result).map(([name, value]) => [name, typeof value === 'number' ? Number(value.toPrecision(3)) : value]),
+    Object.entries(result).map(([name, value]) => [
+      name,
+      typeof value === 'number' ? Number(value.toPrecision(3)) : value,
+    ]),
   );
   console.log(JSON.stringify(rounded));
 }

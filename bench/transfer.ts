@@ -29,7 +29,9 @@ const { values } = parseArgs({
 const sizeBytes = Math.round(Number(values.size) * 1_048_576);
 const [needed = 3, total = 10] = values.encoding.split('-of-').map(Number);
 const nodeCount = Number(values.nodes);
-const programs = (['ours', 'reference'] as const).filter((program) => values.only === undefined || values.only === program);
+const programs = (['ours', 'reference'] as const).filter(
+  (program) => values.only === undefined || values.only === program,
+);
 
 interface Times {
   readonly put: number[];
@@ -73,7 +75,11 @@ const grids = new Map<Program, ProcessGrid>();
 const times = new Map<Program, Times>(programs.map((program) => [program, { put: [], get: [] }]));
 try {
   for (const program of programs) {
-    const plan = { storage: Array<Program>(nodeCount).fill(program), gateways: [program], encoding: { needed, happy: Math.min(7, nodeCount), total } };
+    const plan = {
+      storage: Array<Program>(nodeCount).fill(program),
+      gateways: [program],
+      encoding: { needed, happy: Math.min(7, nodeCount), total },
+    };
     grids.set(program, await ProcessGrid.start(plan));
   }
   for (let i = 0; i <= Number(values.rounds); i++) {

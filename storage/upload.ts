@@ -10,7 +10,7 @@
 import type { CryptoProvider } from '#core/crypto.js';
 import type { Clock } from '#core/environment.js';
 import { concat, equalBytes } from '#core/bytes.js';
-import { TahoeError } from '#core/errors.js';
+import { reasonOf, TahoeError } from '#core/errors.js';
 import type { ByteRange } from '#wire/storage.js';
 import { CONTAINER_HEADER_SIZE } from './container.js';
 import { gather } from './gather.js';
@@ -69,7 +69,8 @@ export class Upload implements UploadHandle {
   #cancelTimer: () => void = () => undefined;
   #unsyncedSize = 0;
   #backgroundSync: Promise<void> | undefined;
-  #backgroundFailure: Error | undefined;
+  /** Why the upload is over, when the disk failed. */
+  #failure: Error | undefined;
   #finishing: Promise<void> | undefined;
   #dropping: Promise<void> | undefined;
 
@@ -190,9 +191,7 @@ export class Upload implements UploadHandle {
     if (this.#backgroundSync !== undefined || !this.#owner.beginBackgroundSync()) return;
     this.#unsyncedSize = 0;
     this.#backgroundSync = this.#onFile((file) => file.sync())
-      .catch((error: unknown) => {
-        this.#backgroundFailure = error instanceof Error ? error : new Error(String(error));
-      })
+      .catch(() => undefined) // The next operation throws the same.
       .finally(() => {
         this.#backgroundSync = undefined;
         this.#owner.endBackgroundSync();
@@ -221,6 +220,7 @@ export class Upload implements UploadHandle {
     try {
       return await operation(this.#file);
     } catch (error) {
+      this.#failure ??= error instanceof Error ? error : new Error(reasonOf(error));
       // Once it is being moved into place, only the mover may free the number for another upload.
       if (this.#finishing === undefined) await this.#drop();
       throw error;
@@ -231,7 +231,7 @@ export class Upload implements UploadHandle {
   }
 
   #checkAlive(): void {
-    if (this.#backgroundFailure !== undefined) throw this.#backgroundFailure;
+    if (this.#failure !== undefined) throw this.#failure;
     if (this.#over) throw new TahoeError('ERR_NO_SUCH_UPLOAD', {});
   }
 

@@ -127,11 +127,13 @@ export class SpoolFile {
 
   /**
    * Reads a range.
+   * @param into - where to put it, when it has just the right size; else a new array is made.
    * @returns `size` bytes, fewer where the file ends earlier.
    * @throws ERR_DISK when reading fails.
    */
-  async read(offset: number, size: number): Promise<Uint8Array> {
-    const bytes = new Uint8Array(Math.max(0, Math.min(size, this.#size - offset)));
+  async read(offset: number, size: number, into?: Uint8Array): Promise<Uint8Array> {
+    const available = Math.max(0, Math.min(size, this.#size - offset));
+    const bytes = into?.length === available ? into : new Uint8Array(available);
     try {
       for (let done = 0; done < bytes.length;) {
         const { bytesRead } = await this.#handle.read(bytes, done, bytes.length - done, offset + done);

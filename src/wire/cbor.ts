@@ -6,8 +6,9 @@
  * number cannot hold exactly decode to bigint, for the schema check behind it to refuse. Duplicate keys,
  * trailing bytes and indefinite lengths are refused.
  */
-import { decode, encode, Token, Type } from 'cborg';
+import { decode, encode, Token, Tokenizer, Type } from 'cborg';
 import type { DecodeOptions, EncodeOptions } from 'cborg';
+import { fromUtf8 } from '#core/bytes.js';
 import { reasonOf, TahoeError } from '#core/errors.js';
 
 /** A value that the protocol's messages are made of. */
@@ -42,6 +43,8 @@ const encodeOptions: EncodeOptions = {
 
 const decodeOptions: DecodeOptions = {
   useMaps: true,
+  allowBigInt: true,
+  retainStringBytes: true,
   allowIndefinite: false,
   allowUndefined: false,
   allowNaN: false,
@@ -57,6 +60,16 @@ const decodeOptions: DecodeOptions = {
     },
   },
 };
+
+/** What cborg lets pass and no message has: fractions, so that `1.0` is not `1`, and texts that are not UTF-8. */
+class StrictTokenizer extends Tokenizer {
+  override next(): Token {
+    const token = super.next();
+    if (Type.equals(token.type, Type.float)) throw new Error('a number is not whole');
+    if (Type.equals(token.type, Type.string) && token.byteValue !== undefined) fromUtf8(token.byteValue);
+    return token;
+  }
+}
 
 function bignum(bytes: unknown): bigint {
   if (!(bytes instanceof Uint8Array) || bytes.length > BIGNUM_SIZE_MAX) throw new Error('a bignum is too large');
@@ -74,7 +87,8 @@ export function encodeCbor(value: CborValue): Uint8Array {
  */
 export function decodeCbor(bytes: Uint8Array): unknown {
   try {
-    return decode(bytes, decodeOptions) as unknown;
+    const plain = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    return decode(plain, { ...decodeOptions, tokenizer: new StrictTokenizer(plain, decodeOptions) }) as unknown;
   } catch (error) {
     throw new TahoeError('ERR_CBOR', { reason: reasonOf(error) }, { cause: error });
   }

@@ -3,8 +3,14 @@ import t from 'tap';
 import { errorCodes } from '#core/errors.js';
 import { productSources, readSources } from './sources.js';
 
-const product = productSources.filter(({ path }) => path !== 'src/core/errors.ts').map(({ text }) => text).join('\n');
-const tests = readSources('test').filter(({ path }) => !path.startsWith('test/house/')).map(({ text }) => text).join('\n');
+const product = productSources
+  .filter(({ path }) => path !== 'src/core/errors.ts')
+  .map(({ text }) => text)
+  .join('\n');
+const tests = readSources('test')
+  .filter(({ path }) => !path.startsWith('test/house/'))
+  .map(({ text }) => text)
+  .join('\n');
 
 t.test('no code is only in the catalogue', async (t) => {
   for (const code of errorCodes) t.ok(product.includes(`'${code}'`), `${code} is thrown`);

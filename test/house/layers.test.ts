@@ -66,7 +66,10 @@ t.test('sockets, disks and processes stay in the files that are named for them',
 
 function isTypeOnly(text: string, specifier: string): boolean {
   const lines = text.split('\n').filter((line) => line.includes(`'${specifier}'`));
-  return lines.every((line) => /^(import type|\} from)/.test(line) && !/^import \{/.test(line)) && !lines.some((line) => line.startsWith('} from'));
+  return (
+    lines.every((line) => /^(import type|\} from)/.test(line) && !/^import \{/.test(line)) &&
+    !lines.some((line) => line.startsWith('} from'))
+  );
 }
 
 t.test('clock, chance and environment are passed in everywhere but in node/ and cli/', async (t) => {

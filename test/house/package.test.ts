@@ -10,7 +10,10 @@ interface Package {
   readonly devDependencies: Record<string, string>;
 }
 interface Lock {
-  readonly packages: Record<string, { resolved?: string; hasInstallScript?: boolean; dev?: boolean; version?: string; engines?: { node?: string } }>;
+  readonly packages: Record<
+    string,
+    { resolved?: string; hasInstallScript?: boolean; dev?: boolean; version?: string; engines?: { node?: string } }
+  >;
 }
 const read = (name: string): string => readFileSync(join(root, name), 'utf8');
 const manifest = JSON.parse(read('package.json')) as Package;
@@ -28,8 +31,14 @@ t.test('versions are exact', async (t) => {
 
 t.test('the lockfile holds no address and nothing that runs at install time', async (t) => {
   const packages = Object.entries(lock.packages).filter(([path]) => path !== '');
-  t.same(packages.filter(([, entry]) => entry.resolved !== undefined).map(([path]) => path), []);
-  t.same(packages.filter(([, entry]) => entry.hasInstallScript === true).map(([path]) => path), []);
+  t.same(
+    packages.filter(([, entry]) => entry.resolved !== undefined).map(([path]) => path),
+    [],
+  );
+  t.same(
+    packages.filter(([, entry]) => entry.hasInstallScript === true).map(([path]) => path),
+    [],
+  );
   const runtime = packages.filter(([, entry]) => entry.dev !== true);
   t.ok(runtime.length <= RUNTIME_PACKAGES_MAX, `${String(runtime.length)} packages at run time`);
   for (const [path, { engines }] of runtime) {

@@ -27,7 +27,10 @@ t.test('no function is longer than 70 lines, and the middle one has ten', async 
     visit(source.tree);
   }
   lengths.sort((a, b) => a - b);
-  t.ok((lengths[lengths.length >> 1] ?? 0) <= 10, `the median function has ${String(lengths[lengths.length >> 1])} lines`);
+  t.ok(
+    (lengths[lengths.length >> 1] ?? 0) <= 10,
+    `the median function has ${String(lengths[lengths.length >> 1])} lines`,
+  );
 });
 
 t.test('files are named for what they hold, in kebab case', async (t) => {

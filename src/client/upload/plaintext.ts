@@ -23,8 +23,8 @@ const READ_KEY_SIZE = 16;
 /** Where plaintext waits that is too much for memory. */
 export interface Spool {
   append(bytes: Uint8Array): Promise<void>;
-  /** Exactly `size` bytes from `offset`. */
-  read(offset: number, size: number): Promise<Uint8Array>;
+  /** Exactly `size` bytes from `offset`, in `into` where it is given and has that size. */
+  read(offset: number, size: number, into?: Uint8Array): Promise<Uint8Array>;
   close(): Promise<void>;
 }
 
@@ -52,6 +52,7 @@ export interface KeyedPlaintext {
   readonly file: FileParameters;
   /** 16 bytes. */
   readonly readKey: Uint8Array;
+  /** Exactly `size` bytes from `offset`. They stay until the read after the next begins. */
   read(offset: number, size: number): Promise<Uint8Array>;
   close(): Promise<void>;
 }
@@ -129,9 +130,21 @@ class PlaintextReceiver {
 
   #reader(): KeyedPlaintext['read'] {
     const spool = this.#spool;
-    if (spool !== undefined) return (offset, size) => spool.read(offset, size);
+    if (spool !== undefined) return alternating(spool);
     const bytes = concat(...this.#parts);
     this.#parts = [];
     return (offset, size) => Promise.resolve(bytes.subarray(offset, offset + size));
   }
+}
+
+/** Reads into two arrays in turn: one is being encoded while the other is being filled. */
+function alternating(spool: Spool): KeyedPlaintext['read'] {
+  let [next, other]: (Uint8Array | undefined)[] = [];
+  return async (offset, size) => {
+    const into = next;
+    next = other;
+    const bytes = await spool.read(offset, size, into?.length === size ? into : undefined);
+    other = bytes;
+    return bytes;
+  };
 }

@@ -15,6 +15,7 @@ export class ShareWriter {
   readonly #batchSize: number;
   readonly #cancel = new AbortController();
   readonly #changed: () => void;
+  readonly #sent: (bytes: Uint8Array) => void;
   #offset = 0;
   #pending: Uint8Array[] = [];
   #pendingSize = 0;
@@ -25,13 +26,20 @@ export class ShareWriter {
 
   /**
    * @param batchSize - bytes that make a request, and about twice what is held at most.
-   * @param changed - called whenever `hasRoom`, `complete` or `failure` may have changed.
+   * @param notify - `changed` is called whenever `hasRoom`, `complete` or `failure` may have changed, `sent` with
+   *   each array that was pushed and is no longer needed.
    */
-  constructor(storageIndex: Uint8Array, reservation: ShareReservation, batchSize: number, changed: () => void) {
+  constructor(
+    storageIndex: Uint8Array,
+    reservation: ShareReservation,
+    batchSize: number,
+    notify: { readonly changed: () => void; readonly sent: (bytes: Uint8Array) => void },
+  ) {
     this.#storageIndex = storageIndex;
     this.reservation = reservation;
     this.#batchSize = batchSize;
-    this.#changed = changed;
+    this.#changed = notify.changed;
+    this.#sent = notify.sent;
   }
 
   /** Whether another block may be pushed. */
@@ -102,6 +110,7 @@ export class ShareWriter {
     const options = { signal: this.#cancel.signal };
     const reply = await server.write(this.#storageIndex, shareNumber, uploadSecret, this.#offset, parts, options);
     this.#offset += size;
+    for (const part of parts) this.#sent(part);
     if (!this.#ended || this.#pendingSize > 0) return;
     if (!reply.complete) throw this.#replyError('it does not call the share complete after its last byte');
     this.#complete = true;

@@ -22,6 +22,7 @@ import { segmentSizeOf } from '#core/immutable/parameters.js';
 import { deriveImmutableStorageIndex } from '#core/derive.js';
 import { leaseSecrets } from '#core/lease.js';
 import type { StorageServer } from '../storage-server.js';
+import { BlockPool } from './block-pool.js';
 import { receivePlaintext } from './plaintext.js';
 import type { KeyedPlaintext, Spool } from './plaintext.js';
 import { selectServers } from './selection.js';
@@ -130,6 +131,7 @@ class Upload {
   readonly #encoder: ShareEncoder;
   #writers: ShareWriter[];
   readonly #reasons: string[] = [];
+  readonly #pool = new BlockPool();
   #wake: () => void = () => undefined;
 
   constructor(context: UploadContext, storageIndex: Uint8Array, selection: Selection, encoder: ShareEncoder) {
@@ -140,8 +142,13 @@ class Upload {
     const batchSize = Math.max(BATCH_SIZE_MIN, Math.min(BATCH_SIZE_MAX, room));
     this.#writers = selection.reservations.map(
       (reservation) =>
-        new ShareWriter(storageIndex, reservation, batchSize, () => {
-          this.#wake();
+        new ShareWriter(storageIndex, reservation, batchSize, {
+          changed: () => {
+            this.#wake();
+          },
+          sent: (bytes) => {
+            this.#pool.giveBack(bytes);
+          },
         }),
     );
   }
@@ -188,10 +195,12 @@ class Upload {
         next = plaintext.read(end, segmentSizeOf(file, segment + 1));
         next.catch(() => undefined); // handled when it is awaited
       }
-      const blocks = this.#encoder.encodeSegment(bytes);
+      const blocks = this.#encoder.encodeSegment(bytes, this.#pool.take(file.total));
       await this.#waitFor((writer) => writer.hasRoom, signal);
       for (const writer of this.#writers) {
-        writer.push(blocks[writer.reservation.shareNumber] ?? new Uint8Array(0));
+        const block = blocks[writer.reservation.shareNumber] ?? new Uint8Array(0);
+        this.#pool.lend(block);
+        writer.push(block);
       }
       progress?.(end, file.size);
     }

@@ -54,9 +54,10 @@ export class ShareEncoder {
   /**
    * Encrypts and codes the next segment.
    * @param plaintext - as many bytes as the segment has.
+   * @param spare - blocks of earlier segments that nobody uses any more, to be filled again.
    * @returns `total` blocks, by share number. The first `needed` are views of one array.
    */
-  encodeSegment(plaintext: Uint8Array): Uint8Array[] {
+  encodeSegment(plaintext: Uint8Array, spare: readonly Uint8Array[] = []): Uint8Array[] {
     const segment = this.#segmentHashes.length;
     if (plaintext.length !== segmentSizeOf(this.file, segment)) {
       throw new RangeError(`segment ${String(segment)} has ${String(plaintext.length)} bytes`);
@@ -64,7 +65,8 @@ export class ShareEncoder {
     const crypttext = this.#cipher.process(plaintext);
     this.#crypttextHasher.update(crypttext);
     this.#segmentHashes.push(deriveCrypttextSegmentHash(this.#crypto, crypttext));
-    const blocks = this.#codec.encode(splitBlocks(crypttext, this.file.needed, blockSizeOf(this.file, segment)));
+    const primary = splitBlocks(crypttext, this.file.needed, blockSizeOf(this.file, segment));
+    const blocks = this.#codec.encode(primary, undefined, spare);
     blocks.forEach((block, share) => this.#blockHashes[share]?.push(deriveBlockHash(this.#crypto, block)));
     return blocks;
   }

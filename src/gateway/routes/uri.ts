@@ -51,7 +51,8 @@ async function getFile(services: GatewayServices, request: FastifyRequest, reply
   const capability = readable(requireCapability(text));
   const size = capability.kind === 'lit' ? capability.data.length : capability.size;
   const tag = entityTag(services, capability);
-  if (tag !== undefined && request.headers['if-none-match'] === tag) return reply.code(304).headers({ etag: tag }).send();
+  if (tag !== undefined && request.headers['if-none-match'] === tag)
+    return reply.code(304).headers({ etag: tag }).send();
   const range = requestedRange(request.headers.range, size);
   if (range === 'unsatisfiable') {
     return sendText(reply.header('content-range', `bytes */${String(size)}`), 416, 'First beyond end of file');
@@ -122,7 +123,9 @@ function entityTag(services: GatewayServices, capability: ReadableCapability): s
 /** An argument changes what a request means, so one that this version does not know must not be ignored. */
 function refuseArguments(request: FastifyRequest): void {
   const query = request.query as Record<string, unknown>;
-  const argument = Object.keys(query).find((name) => ['t', 'format', 'mutable', 'private-key', 'offset'].includes(name));
+  const argument = Object.keys(query).find((name) =>
+    ['t', 'format', 'mutable', 'private-key', 'offset'].includes(name),
+  );
   if (argument !== undefined) {
     throw new TahoeError('ERR_USAGE', { reason: `this version does not serve the argument ${argument}= here` });
   }

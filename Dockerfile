@@ -1,0 +1,33 @@
+# A Tallac node. One volume, /data, holds its configuration, its identity and the shares it stores.
+#
+#     docker build -t tallac .
+#     docker run -d --name storage -p 3457:3457 -v /mnt/shares:/data -e TALLAC_HOSTNAME=storage.example.org tallac
+
+FROM node:20-bookworm-slim AS build
+WORKDIR /build
+COPY package.json package-lock.json .npmrc tsconfig.json ./
+COPY src src
+COPY storage storage
+COPY scripts scripts
+RUN npm ci --ignore-scripts && npm run build:product && npm prune --omit=dev --ignore-scripts
+
+FROM node:20-bookworm-slim
+ENV NODE_ENV=production TALLAC_DIRECTORY=/data
+WORKDIR /opt/tallac
+COPY --from=build /build/package.json ./
+COPY --from=build /build/node_modules node_modules
+COPY --from=build /build/dist dist
+COPY deploy/entrypoint.sh /usr/local/bin/tallac-entrypoint
+RUN ln -s /opt/tallac/dist/src/cli/main.js /usr/local/bin/tallac \
+ && ln -s /opt/tallac/dist/src/cli/main.js /usr/local/bin/tahoe \
+ && chmod 755 /opt/tallac/dist/src/cli/main.js /usr/local/bin/tallac-entrypoint \
+ && install -d -o node -g node -m 700 /data
+USER node
+VOLUME /data
+# 3457: the storage port. The gateway (3456) listens inside the container only.
+EXPOSE 3457
+STOPSIGNAL SIGTERM
+# The smallest question a gateway can answer: the empty literal file.
+HEALTHCHECK --interval=30s --timeout=10s --start-period=20s \
+  CMD ["tallac", "-q", "-d", "/data", "get", "URI:LIT:"]
+ENTRYPOINT ["tallac-entrypoint"]

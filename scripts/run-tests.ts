@@ -1,0 +1,36 @@
+/**
+ * Runs the compiled tests with tap and ends with one line that counts them.
+ *
+ *     node dist/scripts/run-tests.js [FILE …] [-- TAP-OPTION …]
+ *
+ * Without files: all that `.taprc` includes. The last line is `N passed, N failed`, and `, N skipped` where some were.
+ */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+const folder = mkdtempSync(join(tmpdir(), 'tallac-tests-'));
+const output = join(folder, 'results.tap');
+const tap = join('node_modules', '.bin', 'tap');
+const { status } = spawnSync(tap, ['--reporter=terse', `--output-file=${output}`, ...process.argv.slice(2)], {
+  stdio: 'inherit',
+});
+
+/** The counts of tap's closing comment, such as `# { total: 9, pass: 8, fail: 1 }`. */
+function countOf(text: string, name: string): number {
+  const summary = /^# \{ .*\}$/gm.exec(text.slice(text.lastIndexOf('\n# {')))?.[0] ?? '';
+  return Number(new RegExp(`\\b${name}: ([0-9]+)`).exec(summary)?.[1] ?? 0);
+}
+
+let results = '';
+try {
+  results = readFileSync(output, 'utf8');
+} catch {
+  console.error('no test was run');
+}
+rmSync(folder, { recursive: true, force: true });
+const [passed, failed, skipped] = ['pass', 'fail', 'skip'].map((name) => countOf(results, name));
+const skippedText = skipped === 0 ? '' : `, ${String(skipped)} skipped`;
+console.log(`${String(passed)} passed, ${String(failed)} failed${skippedText}`);
+process.exitCode = passed === 0 ? 1 : (status ?? 1);

@@ -1,0 +1,282 @@
+/**
+ * Talks to a node's gateway, the web API: PUT /uri, GET /uri/CAP and the welcome page's JSON.
+ *
+ * Redirects are not followed: what is sent is plaintext and what is asked for holds a capability. No error repeats
+ * a capability. Every wait for the gateway has a deadline; a wait for the other end of a pipe has none.
+ * @see Tahoe-LAFS docs/frontends/webapi.rst
+ */
+import { Readable } from 'node:stream';
+import { Agent, request } from 'undici';
+import type { Dispatcher } from 'undici';
+import type { Clock } from '#core/environment.js';
+import { TahoeError, isTahoeError, reasonOf } from '#core/errors.js';
+import { systemCode } from '#node/durable-file.js';
+import { applicationVersion } from '#node/version.js';
+import { Patience } from './patience.js';
+
+/** The waits for a gateway, in milliseconds. */
+export interface GatewayLimits {
+  /** Until a connection is there. */
+  readonly connectMs: number;
+  /** Until it has taken a piece of what is sent, or sent the next piece of its answer. */
+  readonly idleMs: number;
+  /** Until it begins its answer: it may have many servers to ask first. */
+  readonly answerMs: number;
+  /** What is added to that after an upload, for each byte: it stores a file after it has read all of it. */
+  readonly answerMsPerByte: number;
+}
+
+/** How long people and their scripts wait for a gateway. */
+export const defaultGatewayLimits: GatewayLimits = {
+  connectMs: 10_000,
+  idleMs: 120_000,
+  answerMs: 600_000,
+  answerMsPerByte: 1 / 256,
+};
+
+/** The longest answer that is kept whole: a capability, a sentence or the welcome page's JSON; in bytes. */
+const REPLY_SIZE_MAX = 4 << 20;
+/** How much of an error's sentence is repeated, in characters. */
+const SENTENCE_LENGTH_MAX = 1000;
+const CAPABILITY = /(?:URI|uri)(?::|%3[Aa])[^\s'"<>]+/g;
+
+const REASONS: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'nothing listens there',
+  ECONNRESET: 'it closed the connection',
+  EPIPE: 'it closed the connection',
+  UND_ERR_SOCKET: 'it closed the connection',
+  ENOTFOUND: 'there is no such host',
+  UND_ERR_CONNECT_TIMEOUT: 'no connection came about in time',
+};
+
+/** A file on its way from the gateway. */
+export interface GatewayFile {
+  /** As the gateway announces it or the capability names it, in bytes; undefined when neither does. */
+  readonly sizeBytes: number | undefined;
+  /**
+   * The content, once. Stop iterating, or read to the end, to free the connection.
+   * @throws ERR_GATEWAY_CUT when it breaks off, ERR_TIMEOUT when it stalls, the reason of the caller's signal.
+   */
+  readonly bytes: AsyncGenerator<Uint8Array, void>;
+}
+
+/** What a gateway answers to an upload. */
+export interface StoredFile {
+  /** 200, or 201 for a new file. */
+  readonly status: number;
+  /** A secret. */
+  readonly capability: string;
+}
+
+/** What a client needs; limits that are left out are the usual ones. */
+export interface GatewayClientOptions {
+  readonly clock: Clock;
+  readonly limits?: Partial<GatewayLimits>;
+}
+
+/** One gateway. The caller closes it. */
+export class GatewayClient {
+  readonly #base: URL;
+  readonly #clock: Clock;
+  readonly #limits: GatewayLimits;
+  readonly #agent: Agent;
+
+  /** @param address - such as `http://127.0.0.1:3456/`; the web API is below it. */
+  constructor(address: URL, { clock, limits }: GatewayClientOptions) {
+    this.#base = new URL(address.href.endsWith('/') ? address.href : `${address.href}/`);
+    this.#clock = clock;
+    this.#limits = { ...defaultGatewayLimits, ...limits };
+    // undici's own timeouts count the time that our own side takes, too.
+    const timeouts = { headersTimeout: 0, bodyTimeout: 0, connect: { timeout: this.#limits.connectMs } };
+    this.#agent = new Agent({ ...timeouts, pipelining: 1, connections: 4 });
+  }
+
+  /** Scheme, host and port: what errors call it. */
+  get address(): string {
+    return `${this.#base.protocol}//${this.#base.host}/`;
+  }
+
+  /**
+   * Stores a file.
+   * @param content - read as fast as the gateway takes it.
+   * @param options - `sizeBytes` of the content, where it is known.
+   * @throws ERR_GATEWAY, ERR_GATEWAY_REPLY, ERR_TIMEOUT; what `content` throws; the signal's reason.
+   */
+  async put(
+    content: AsyncIterable<Uint8Array>,
+    { sizeBytes, signal }: { readonly sizeBytes?: number | undefined; readonly signal?: AbortSignal } = {},
+  ): Promise<StoredFile> {
+    const patience = this.#patience(signal);
+    const headers = sizeBytes === undefined ? {} : { 'content-length': String(sizeBytes) };
+    const body = this.#upload(content, patience);
+    const reply = await this.#request('PUT', 'uri', patience, { headers, body });
+    if (reply.statusCode !== 200 && reply.statusCode !== 201) throw await this.#refusal(reply, patience);
+    const capability = (await this.#text(reply, patience)).trim();
+    if (!/^(URI:|uri:)\S+$/.test(capability)) {
+      throw new TahoeError('ERR_GATEWAY_REPLY', { status: reply.statusCode, reason: 'this is not a capability' });
+    }
+    return { status: reply.statusCode, capability };
+  }
+
+  /**
+   * Begins to read a file.
+   * @param options - `sizeBytes`, where the capability names it: what the gateway sends is held against it.
+   * @throws ERR_GATEWAY, ERR_GATEWAY_REPLY, ERR_TIMEOUT; the signal's reason.
+   */
+  async get(
+    capability: string,
+    { sizeBytes, signal }: { readonly sizeBytes?: number | undefined; readonly signal?: AbortSignal } = {},
+  ): Promise<GatewayFile> {
+    const patience = this.#patience(signal);
+    const reply = await this.#request('GET', `uri/${encodeURIComponent(capability)}`, patience);
+    if (reply.statusCode !== 200) throw await this.#refusal(reply, patience);
+    const length = reply.headers['content-length'];
+    const announced = typeof length === 'string' && /^[0-9]{1,15}$/.test(length) ? Number(length) : undefined;
+    if (announced !== undefined && sizeBytes !== undefined && announced !== sizeBytes) {
+      reply.body.destroy();
+      const reason = `a file of ${String(announced)} bytes where the capability names one of ${String(sizeBytes)}`;
+      throw new TahoeError('ERR_GATEWAY_REPLY', { status: reply.statusCode, reason });
+    }
+    const expected = announced ?? sizeBytes;
+    return { sizeBytes: expected, bytes: this.#download(reply, expected, patience) };
+  }
+
+  /**
+   * How many storage servers the gateway is connected to.
+   * @throws ERR_GATEWAY, ERR_GATEWAY_REPLY, ERR_TIMEOUT; the signal's reason.
+   */
+  async connectedServerCount(signal?: AbortSignal): Promise<number> {
+    const patience = this.#patience(signal);
+    const reply = await this.#request('GET', '?t=json', patience);
+    if (reply.statusCode !== 200) throw await this.#refusal(reply, patience);
+    return countConnected(await this.#text(reply, patience), reply.statusCode);
+  }
+
+  /** Closes all connections; what is under way fails. */
+  async close(): Promise<void> {
+    await this.#agent.destroy();
+  }
+
+  #patience(signal: AbortSignal | undefined): Patience {
+    return new Patience(this.#clock, `the gateway at ${this.address}`, signal);
+  }
+
+  async #request(
+    method: 'GET' | 'PUT',
+    path: string,
+    patience: Patience,
+    options: { headers?: Record<string, string>; body?: AsyncGenerator<Uint8Array> } = {},
+  ): Promise<Dispatcher.ResponseData> {
+    const headers = { accept: 'text/plain, application/octet-stream', 'user-agent': applicationVersion };
+    const { signal } = patience;
+    if (options.body === undefined) patience.begin(this.#limits.answerMs);
+    try {
+      const reply = await request(new URL(path, this.#base), {
+        method,
+        headers: { ...headers, ...options.headers },
+        // One piece ahead of what the socket takes, no more.
+        body: options.body === undefined ? null : Readable.from(options.body, { objectMode: false, highWaterMark: 1 }),
+        dispatcher: this.#agent,
+        signal,
+      });
+      // A body that nobody reads to its end fails when it is let go of, which is nobody's concern.
+      reply.body.on('error', () => undefined);
+      return reply;
+    } catch (error) {
+      throw this.#unreachable(error);
+    } finally {
+      patience.end();
+    }
+  }
+
+  /** The content as it is sent; after its last byte the gateway's time to answer begins. */
+  async *#upload(content: AsyncIterable<Uint8Array>, patience: Patience): AsyncGenerator<Uint8Array, void> {
+    let sent = 0;
+    for await (const piece of patience.send(content, this.#limits.idleMs)) {
+      sent += piece.length;
+      yield piece;
+    }
+    patience.begin(this.#limits.answerMs + sent * this.#limits.answerMsPerByte);
+  }
+
+  async *#download(
+    { body }: Dispatcher.ResponseData,
+    sizeBytes: number | undefined,
+    patience: Patience,
+  ): AsyncGenerator<Uint8Array, void> {
+    let received = 0;
+    const cut = (cause?: unknown): TahoeError =>
+      new TahoeError('ERR_GATEWAY_CUT', { address: this.address, received, expected: sizeBytes }, { cause });
+    const pieces = patience.receive(body as AsyncIterable<Uint8Array>, this.#limits.idleMs);
+    try {
+      for (;;) {
+        const next = await pieces.next().catch((error: unknown) => {
+          throw isTahoeError(error) ? error : cut(error);
+        });
+        if (next.done === true) break;
+        received += next.value.length;
+        yield next.value;
+      }
+    } finally {
+      await pieces.return();
+    }
+    if (sizeBytes !== undefined && received !== sizeBytes) throw cut();
+  }
+
+  async #text({ body, statusCode }: Dispatcher.ResponseData, patience: Patience): Promise<string> {
+    const pieces: Uint8Array[] = [];
+    let size = 0;
+    try {
+      for await (const piece of patience.receive(body as AsyncIterable<Uint8Array>, this.#limits.idleMs)) {
+        pieces.push(piece);
+        size += piece.length;
+        if (size > REPLY_SIZE_MAX)
+          throw new TahoeError('ERR_GATEWAY_REPLY', { status: statusCode, reason: 'far too much' });
+      }
+    } catch (error) {
+      throw this.#unreachable(error);
+    }
+    return Buffer.concat(pieces).toString('utf8');
+  }
+
+  async #refusal(reply: Dispatcher.ResponseData, patience: Patience): Promise<TahoeError> {
+    const status = reply.statusCode;
+    if (status >= 300 && status < 400) {
+      return new TahoeError('ERR_GATEWAY_REPLY', { status, reason: 'a redirect, which is not followed' });
+    }
+    return new TahoeError('ERR_GATEWAY_REPLY', { status, reason: sentenceOf(await this.#text(reply, patience)) });
+  }
+
+  #unreachable(error: unknown): TahoeError {
+    if (isTahoeError(error)) return error;
+    const reason = REASONS[systemCode(error) ?? ''] ?? reasonOf(error);
+    return new TahoeError('ERR_GATEWAY', { address: this.address, reason }, { cause: error });
+  }
+}
+
+/** What an error's body says, on one line, without what could steer a terminal and without capabilities. */
+export function sentenceOf(body: string): string {
+  const line = body
+    .slice(0, SENTENCE_LENGTH_MAX)
+    .replaceAll(CAPABILITY, 'URI:[hidden]')
+    .replaceAll(/[\p{Cc}\s]+/gu, ' ')
+    .trim();
+  return line === '' ? 'it gives no reason' : line;
+}
+
+function countConnected(text: string, status: number): number {
+  const fail = (): TahoeError =>
+    new TahoeError('ERR_GATEWAY_REPLY', { status, reason: 'this is not the JSON of a welcome page' });
+  let welcome: unknown;
+  try {
+    welcome = JSON.parse(text);
+  } catch {
+    throw fail();
+  }
+  const servers = typeof welcome === 'object' && welcome !== null && 'servers' in welcome ? welcome.servers : undefined;
+  if (!Array.isArray(servers)) throw fail();
+  return servers.filter((server: unknown) => {
+    const known = server as { readonly connection_status?: unknown } | null;
+    return typeof known?.connection_status === 'string' && /^connected/i.test(known.connection_status);
+  }).length;
+}

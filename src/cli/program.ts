@@ -1,0 +1,139 @@
+/**
+ * The command line as a whole: global options, the list of commands, usage errors, exit status.
+ *
+ * A command's module is loaded when the command is used, so that none pays for another. Usage errors go to standard
+ * error: the usage line of the command, then what is wrong. The exit status is then 1.
+ * @see Tahoe-LAFS docs/frontends/CLI.rst
+ */
+import { Command, CommanderError, Option } from 'commander';
+import type { CommandContext, CommandModule, Surroundings } from './context.js';
+import { FAILURE, SUCCESS } from './exit-status.js';
+import { reportFailure } from './failure.js';
+import { versionAndPath, versionLine } from './version-text.js';
+
+interface CommandEntry {
+  readonly name: string;
+  readonly summary: string;
+  readonly load: () => Promise<{ readonly command: CommandModule }>;
+}
+
+/** Every command, in the order in which the help lists them. */
+export const commandEntries: readonly CommandEntry[] = [
+  {
+    name: 'create-node',
+    summary: 'make the directory of a node that stores for others and has a gateway',
+    load: () => import('./commands/create-node.js'),
+  },
+  {
+    name: 'create-client',
+    summary: 'make the directory of a node that only has a gateway',
+    load: () => import('./commands/create-client.js'),
+  },
+  { name: 'run', summary: 'run a node until it is stopped', load: () => import('./commands/run.js') },
+  { name: 'put', summary: 'store a file; its capability is printed', load: () => import('./commands/put.js') },
+  { name: 'get', summary: 'read a file by its capability', load: () => import('./commands/get.js') },
+  {
+    name: 'demo',
+    summary: 'start a grid on this machine, lose most of it, and read a file back',
+    load: () => import('./commands/demo.js'),
+  },
+];
+
+interface GlobalOptions {
+  readonly nodeDirectory?: string;
+  readonly quiet?: boolean;
+  readonly eliotDestination?: string;
+}
+
+/** Runs one command line. @returns the exit status. */
+export async function runCommandLine(words: readonly string[], surroundings: Surroundings): Promise<number> {
+  const { programName, stderr } = surroundings;
+  const run: Run = { status: SUCCESS, active: undefined };
+  const program = createProgram(surroundings, run);
+  try {
+    await program.parseAsync(words, { from: 'user' });
+    return run.status;
+  } catch (error) {
+    if (!(error instanceof CommanderError)) return reportFailure(error, programName, stderr);
+    if (error.exitCode !== 0) reportUsage(error, run.active ?? program, surroundings);
+    return error.exitCode === 0 ? SUCCESS : FAILURE;
+  }
+}
+
+/** What becomes of a command line while it is parsed and done. */
+interface Run {
+  status: number;
+  /** The command that was named. */
+  active: Command | undefined;
+}
+
+function createProgram(surroundings: Surroundings, run: Run): Command {
+  const { programName, stdout, stderr } = surroundings;
+  const program = new Command(programName)
+    .usage('[global-options] <command> [command-options]')
+    .description(
+      'A decentralised storage grid that speaks Tahoe-LAFS: files are encrypted here and spread over servers.',
+    )
+    .option('-d, --node-directory <dir>', 'the node directory, or any with a node.url in it (default: ~/.tahoe)')
+    .option('-q, --quiet', 'print nothing but what is asked for, and errors')
+    .addOption(new Option('--eliot-destination <destination>').hideHelp())
+    .version(versionLine, '-V, --version', 'print the version')
+    .option('--version-and-path', 'print the version, and where this program is')
+    .helpOption('-h, --help', 'print this help')
+    .helpCommand(false)
+    .enablePositionalOptions()
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => stdout.write(text),
+      writeErr: (text) => stderr.write(text),
+      outputError: () => undefined,
+    })
+    .addHelpText('after', `\n'${programName} <command> --help' tells more about a command.`);
+  program.on('option:version-and-path', () => {
+    stdout.write(`${versionAndPath()}\n`);
+    throw new CommanderError(0, 'commander.version', versionLine);
+  });
+  for (const { name, summary } of commandEntries) program.command(name).summary(summary);
+  program
+    .command('help')
+    .summary('print the help of a command')
+    .argument('[command]')
+    .action(async (name: string | undefined) => {
+      const isKnown = program.commands.some((command) => command.name() === name);
+      const words = name === undefined ? ['--help'] : isKnown ? [name, '--help'] : [name];
+      run.status = await runCommandLine(words, surroundings);
+    });
+  program.hook('preSubcommand', (_program, command) => loadCommand(program, command, surroundings, run));
+  return program;
+}
+
+/** Fills in the command that was named, before its words are read. */
+async function loadCommand(program: Command, command: Command, surroundings: Surroundings, run: Run): Promise<void> {
+  run.active = command;
+  const entry = commandEntries.find(({ name }) => name === command.name());
+  if (entry === undefined) return;
+  const module = (await entry.load()).command;
+  module.describe(command.helpOption('-h, --help', 'print this help'));
+  command.action(async () => {
+    run.status = await module.run(command, contextOf(program, surroundings));
+  });
+}
+
+function contextOf(program: Command, surroundings: Surroundings): CommandContext {
+  const { nodeDirectory, quiet, eliotDestination } = program.opts<GlobalOptions>();
+  if (eliotDestination !== undefined) {
+    surroundings.stderr.write('warning: --eliot-destination has no effect: the log goes to standard output\n');
+  }
+  return { ...surroundings, nodeDirectory, isQuiet: quiet === true };
+}
+
+function reportUsage(error: CommanderError, command: Command, { programName, stderr }: Surroundings): void {
+  // commander says it as "error: …", with a suggestion in a second line, and prints the help when no command is named.
+  const isMissing = error.code === 'commander.help';
+  const reason = isMissing
+    ? 'must specify a command'
+    : error.message.replace(/^error: |\.$/g, '').replaceAll('\n', ' ');
+  if (!isMissing) stderr.write(`Usage: ${command.createHelp().commandUsage(command)}\n`);
+  const help = command.parent === null ? `${programName} --help` : `${programName} ${command.name()} --help`;
+  stderr.write(`${programName}: ${reason}; see '${help}'\n`);
+}

@@ -1,0 +1,63 @@
+/** `run`, as programs start it: which words it takes, what it prints, when it ends. */
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import t from 'tap';
+import { outcomeOf, printed, runInPlace, runProgram, startProgram, temporaryDirectory } from './fixtures/program.js';
+
+t.test('what is no node directory is said so, after the first line', async (t) => {
+  const directory = await temporaryDirectory(t);
+  await mkdir(join(directory, 'empty'));
+  await writeFile(join(directory, 'file'), '');
+  const stdout = (name: string): string => `'tallac run' in '${directory}/${name}'\n`;
+  const cases: readonly [words: string[], name: string, reason: RegExp][] = [
+    [['run', 'absent'], 'absent', /does not look like a directory at all/],
+    [['run', '-C', 'file'], 'file', /does not look like a directory at all/],
+    [['-d', 'empty', 'run'], 'empty', /is not a recognizable node directory/],
+    [['run'], 'home/.tahoe', /does not look like a directory at all/],
+  ];
+  for (const [words, name, reason] of cases) {
+    const outcome = await runInPlace(words, directory);
+    t.match(outcome, { status: 1, stdout: stdout(name), stderr: reason });
+    t.match(outcome.stderr, /^tallac: '.*' is not a node directory: .*; make one with tallac create-node\n$/);
+  }
+  t.match(await runInPlace(['-q', 'run', 'absent'], directory), { status: 1, stdout: '' });
+  t.match(await runInPlace(['run', '--nope', 'empty'], directory), { status: 1, stderr: /unknown option '--nope'/ });
+  t.match(await runInPlace(['-d', 'empty', 'run', 'empty'], directory), { status: 1, stderr: /cannot both be used/ });
+});
+
+t.test('a node runs until standard input ends; put and get find it', async (t) => {
+  const directory = await temporaryDirectory(t);
+  await runInPlace(['create-client', '--webport=tcp:0:interface=127.0.0.1', 'node'], directory);
+  // The words behind the directory are those of an old service file.
+  const child = startProgram(['run', 'node', '-n', '-l-', '--pidfile=x'], { directory });
+  t.teardown(() => child.kill('SIGKILL'));
+  const ended = outcomeOf(child);
+  const text = await printed(child, /^client running$/m);
+  t.match(text, new RegExp(`^'tallac run' in '${directory}/node'\n`));
+  t.match(await readFile(join(directory, 'node', 'node.url'), 'utf8'), /^http:\/\/127\.0\.0\.1:[0-9]+\/\n$/);
+
+  const small = await runInPlace(['-d', 'node', 'put', '/dev/null'], directory);
+  t.match(small, { status: 0, stdout: 'URI:LIT:\n', stderr: /^20[01] / });
+  t.match(await runInPlace(['-d', 'node', 'get', 'URI:LIT:nbsq'], directory), { status: 0, stdout: 'hi', stderr: '' });
+  await writeFile(join(directory, 'file'), Buffer.alloc(1000));
+  const large = await runInPlace(['-d', 'node', 'put', 'file'], directory);
+  t.match(large, { status: 1, stdout: '', stderr: /^tallac: the gateway answered 500: .*servers/ });
+  const again = await runProgram(['run', 'node'], { directory });
+  t.match(again, { status: 1, stderr: new RegExp(`already running as process ${String(child.pid)}`) });
+
+  child.stdin?.end();
+  t.match(await ended, { status: 0, stderr: '' });
+  t.match(await runInPlace(['-d', 'node', 'put', 'file'], directory), { status: 1, stderr: /is the node running\?/ });
+});
+
+t.test('with --allow-stdin-close it goes on until it is told to stop', async (t) => {
+  const directory = await temporaryDirectory(t);
+  await runInPlace(['create-client', '--webport=none', 'node'], directory);
+  const child = startProgram(['-d', 'node', 'run', '--allow-stdin-close'], { directory });
+  t.teardown(() => child.kill('SIGKILL'));
+  const ended = outcomeOf(child);
+  child.stdin?.end();
+  await printed(child, /^client running$/m);
+  child.kill('SIGTERM');
+  t.match(await ended, { status: 0 });
+});
