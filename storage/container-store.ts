@@ -112,7 +112,7 @@ export class ContainerStore implements ShareStore {
       }
     } catch (error) {
       const uploads = this.#uploads.of(request.storageIndex);
-      await Promise.allSettled(begun.map((shareNumber) => uploads.get(shareNumber)?.abort()));
+      await Promise.allSettled(begun.map((shareNumber) => uploads.get(shareNumber)?.abort() ?? Promise.resolve()));
       throw error;
     }
     return begun;

@@ -15,7 +15,9 @@
 import { ByteReader, ByteWriter, fromUtf8 } from '#core/bytes.js';
 import { TahoeError } from '#core/errors.js';
 
+/** Version, data length, lease count: bytes in front of the share. */
 export const CONTAINER_HEADER_SIZE = 12;
+/** One lease behind the share, in bytes. */
 export const LEASE_RECORD_SIZE = 72;
 /** Where the number of leases stands. */
 export const LEASE_COUNT_OFFSET = 8;

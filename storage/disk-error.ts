@@ -2,7 +2,7 @@
  * What a failed system call becomes: ERR_NO_SPACE where space or a quota ran out, ERR_DISK for all else.
  * Messages name the operation and the system's code, never a path: they travel to clients.
  */
-import { reasonOf, TahoeError } from '#core/errors.js';
+import { isTahoeError, reasonOf, TahoeError } from '#core/errors.js';
 
 const fullCodes: readonly string[] = ['ENOSPC', 'EDQUOT', 'EFBIG'];
 
@@ -18,7 +18,7 @@ export function isFull(error: unknown): boolean {
 
 /** @param what - the operation, in words: "writing a share". */
 export function diskError(what: string, error: unknown): TahoeError {
-  if (error instanceof TahoeError) return error;
+  if (isTahoeError(error)) return error;
   if (isFull(error)) return new TahoeError('ERR_NO_SPACE', { where: what }, { cause: error });
   return new TahoeError('ERR_DISK', { what, reason: systemCodeOf(error) ?? reasonOf(error) }, { cause: error });
 }

@@ -270,8 +270,9 @@ export class DiskFiles implements ShareFiles {
 
 /** `path` and its parents, up to the parent of the topmost directory that was `created`. */
 function pathsUpTo(path: string, created: string | undefined): string[] {
-  const paths = [path, dirname(path)];
-  while (created !== undefined && paths.at(-1) !== dirname(created)) paths.push(dirname(paths.at(-1) ?? created));
+  const topmost = dirname(created ?? path);
+  const paths = [path];
+  for (let parent = dirname(path); paths.at(-1) !== topmost; parent = dirname(parent)) paths.push(parent);
   return paths;
 }
 

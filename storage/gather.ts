@@ -6,9 +6,9 @@
  */
 
 /** The largest batch, in bytes. */
-export const BATCH_SIZE_MAX = 512 * 1024;
+export const BATCH_SIZE_MAX = 256 * 1024;
 /** What the batches of all bodies may add up to, in bytes; each body has one being filled and one being written. */
-export const BATCH_BUDGET = 16 * 1024 * 1024;
+export const BATCH_BUDGET = 8 * 1024 * 1024;
 /** No batch is asked to be smaller, in bytes. */
 const BATCH_SIZE_MIN = 16 * 1024;
 /** Pieces in one batch, so that a body in tiny pieces costs no more memory than its bytes. */

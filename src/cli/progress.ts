@@ -112,7 +112,9 @@ export class Progress {
   #draw(elapsedMs: number): void {
     const { label, totalBytes, ending = '' } = this.#transfer;
     const state = { label, totalBytes, ending, elapsedMs, doneBytes: this.#doneBytes };
-    this.#stream.write(CLEAR_LINE + formatProgress(state, this.#stream.columns ?? COLUMNS_DEFAULT));
+    // Some terminals do not know their width and say 0.
+    const columns = this.#stream.columns ?? 0;
+    this.#stream.write(CLEAR_LINE + formatProgress(state, columns > 0 ? columns : COLUMNS_DEFAULT));
     this.#isDrawn = true;
   }
 }

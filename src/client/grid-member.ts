@@ -25,6 +25,7 @@ export interface PollLimits {
   readonly spacingMs: number;
 }
 
+/** How often servers are asked unless told otherwise. */
 export const defaultPollLimits: PollLimits = {
   intervalMs: 5000,
   timeoutMs: 5000,

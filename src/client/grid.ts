@@ -21,6 +21,7 @@ export interface KnownServer {
   readonly server: StorageServer | undefined;
 }
 
+/** What a grid is made of. */
 export interface GridOptions {
   /** The grid takes the servers over: `close` closes them. */
   readonly servers: readonly KnownServer[];

@@ -59,6 +59,7 @@ export interface HttpsLimits {
   readonly idleTimeoutMs: number;
 }
 
+/** The limits unless told otherwise. */
 export const defaultHttpsLimits: HttpsLimits = {
   connectionCountMax: 8,
   callCountMax: 256,

@@ -17,6 +17,7 @@ export interface StreamCipher {
   process(bytes: Uint8Array): Uint8Array;
 }
 
+/** The primitives. All providers give the same bytes. */
 export interface CryptoProvider {
   readonly name: string;
   /** SHA-256, 32 bytes. */

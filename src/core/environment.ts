@@ -25,6 +25,7 @@ export interface Log {
   error(event: string, facts?: LogFacts): void;
 }
 
+/** What a log line tells, by name. */
 export type LogFacts = Readonly<Record<string, string | number | boolean | undefined>>;
 
 /** A log that drops everything. */

@@ -104,10 +104,6 @@ const catalogue = {
     (f) => `other bytes were already written at offset ${String(f.offset)} of this share`,
   ),
   ERR_SHARE_COMPLETE: entry<Record<string, never>>('conflict', () => 'this share is already complete'),
-  ERR_SHARE_KIND: entry<{ expected: string }>(
-    'conflict',
-    (f) => `the share at this storage index is not ${f.expected}`,
-  ),
   ERR_ALREADY_RUNNING: entry<{ directory: string; pid: number }>(
     'conflict',
     (f) => `the node in '${f.directory}' is already running as process ${String(f.pid)}; stop it first`,

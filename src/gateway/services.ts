@@ -21,6 +21,7 @@ export interface ServerStatus {
   readonly lastReceivedDataMs: number | undefined;
 }
 
+/** The node, as the gateway sees it. */
 export interface GatewayServices {
   readonly crypto: CryptoProvider;
   readonly log: Log;

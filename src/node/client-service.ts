@@ -23,6 +23,7 @@ import type { NodeSettings } from './settings.js';
 import { Spool } from './spool.js';
 import { applicationVersion } from './version.js';
 
+/** What the client half is made of. */
 export interface ClientServiceOptions {
   readonly directory: NodeDirectory;
   readonly settings: NodeSettings;

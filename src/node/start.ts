@@ -25,6 +25,7 @@ export interface RunningNode {
   close(): Promise<void>;
 }
 
+/** Which node to start, with its configuration read and checked. */
 export interface StartOptions {
   readonly directory: NodeDirectory;
   readonly configuration: Configuration;

@@ -18,6 +18,7 @@ import type { StorageSettings } from './settings.js';
 import type { TubLocation } from './tub-location.js';
 import { applicationVersion } from './version.js';
 
+/** What the storage half is made of. */
 export interface StorageServiceOptions {
   readonly directory: NodeDirectory;
   readonly settings: StorageSettings;

@@ -22,7 +22,9 @@ export const CORRUPT_REQUEST_SIZE_MAX = 32_768;
 export const CORRUPT_REASON_SIZE_MAX = 32_765;
 /** The largest CBOR reply a client reads, in bytes. */
 export const CBOR_REPLY_SIZE_MAX = 1 << 20;
+/** The content type of messages. */
 export const CBOR_MEDIA_TYPE = 'application/cbor';
+/** The content type of a share's bytes. */
 export const SHARE_MEDIA_TYPE = 'application/octet-stream';
 
 const PROTOCOL_KEY = 'http://allmydata.org/tahoe/protocols/storage/v1';
@@ -194,11 +196,13 @@ export function decodeVersion(bytes: Uint8Array): StorageVersion {
   };
 }
 
+/** What is asked for: room for these shares, each of `allocatedSize` bytes. */
 export interface AllocateRequest {
   readonly shareNumbers: ReadonlySet<number>;
   readonly allocatedSize: number;
 }
 
+/** The body of POST /storage/v1/immutable/SI. */
 export function encodeAllocateRequest(request: AllocateRequest): Uint8Array {
   return encodeCbor(
     new Map<CborValue, CborValue>([
@@ -218,11 +222,13 @@ export function decodeAllocateRequest(bytes: Uint8Array): AllocateRequest {
   };
 }
 
+/** All shares the server holds of this index, and those of the request that may be written now. */
 export interface AllocateReply {
   readonly alreadyHave: ReadonlySet<number>;
   readonly allocated: ReadonlySet<number>;
 }
 
+/** The reply to an allocation. */
 export function encodeAllocateReply(reply: AllocateReply): Uint8Array {
   return encodeCbor(
     new Map<CborValue, CborValue>([
@@ -265,6 +271,7 @@ export function decodeRequired(bytes: Uint8Array): ByteRange[] {
   });
 }
 
+/** The reply to a listing. */
 export function encodeShareNumbers(shareNumbers: ReadonlySet<number>): Uint8Array {
   return encodeCbor(shareNumbers);
 }
@@ -274,6 +281,7 @@ export function decodeShareNumbers(bytes: Uint8Array): ReadonlySet<number> {
   return toShareNumbers(decodeCbor(bytes), 'list of shares');
 }
 
+/** The body of a corruption report; the reason has 1 to 32765 bytes. */
 export function encodeCorruptRequest(reason: string): Uint8Array {
   return encodeCbor(new Map<CborValue, CborValue>([['reason', reason]]));
 }

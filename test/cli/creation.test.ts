@@ -109,7 +109,7 @@ t.test('options that do not go together are refused before anything is made', as
     ],
     [['-d', 'y', 'create-node', 'x'], /^tallac: The --node-directory \(or -d\) option and a basedir argument cannot/],
     [['create-node', 'x', 'y'], /tallac: too many arguments for 'create-node'/],
-    [['create-client', '--port=tcp:1', 'x'], /tallac: unknown option '--port'/],
+    [['create-client', '--port=tcp:1', 'x'], /tallac: unknown option '--port=tcp:1'/],
   ];
   for (const [words, sentence] of cases) {
     const { status, stdout, stderr } = await runInPlace(words, directory);

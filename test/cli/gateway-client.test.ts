@@ -1,10 +1,11 @@
 /** The gateway client: deadlines that count only the gateway's time, back-pressure, cancelling, the welcome page. */
+import { Readable } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import t from 'tap';
 import { TahoeError } from '#core/errors.js';
 import { GatewayClient, defaultGatewayLimits, sentenceOf } from '#cli/gateway-client.js';
 import { ManualClock } from '#test/fixtures/clock.js';
-import { CAPABILITY, CONTENT, reply, startGateway, startServer } from './fixtures/fake-gateway.js';
+import { CAPABILITY, CONTENT, deadAddress, reply, startGateway, startServer } from './fixtures/fake-gateway.js';
 
 const { idleMs, answerMs } = defaultGatewayLimits;
 
@@ -72,9 +73,10 @@ t.test('a gateway that takes no more of an upload; what waits in memory is bound
   })();
   const stored = client.put(endless);
   stored.catch(() => undefined);
-  let before = -1;
   // Until the kernel's buffers are full: nothing more is taken in many turns of the loop.
-  for (let quietTurns = 0; quietTurns < 2000; quietTurns = taken === before ? quietTurns + 1 : 0) {
+  let before = 0;
+  for (let quietTurns = 0; quietTurns < 2000; quietTurns += 1) {
+    if (taken !== before) quietTurns = 0;
     before = taken;
     await nextTurn();
   }
@@ -84,7 +86,7 @@ t.test('a gateway that takes no more of an upload; what waits in memory is bound
 });
 
 t.test(
-  'a sender that thinks is not the gateway’s fault; after the last byte its time grows with the size',
+  "a sender that thinks is not the gateway's fault; after the last byte its time grows with the size",
   async (t) => {
     let received = 0;
     const address = await startServer(t, (request) => {
@@ -111,7 +113,7 @@ t.test(
   },
 );
 
-t.test('the caller’s signal and the caller’s errors come through as they are', async (t) => {
+t.test("the caller's signal and the caller's errors come through as they are", async (t) => {
   const address = await startServer(t, (request) => {
     request.resume();
   });
@@ -147,7 +149,7 @@ t.test('a download that is not read to its end frees the connection', async (t) 
   t.equal(clock.pending, 0);
 });
 
-t.test('without any length the end is believed; a capability’s size is not overruled', async (t) => {
+t.test("without any length the end is believed; a capability's size is not overruled", async (t) => {
   const address = await startServer(t, (_request, response) => {
     response.writeHead(200).end(CONTENT);
   });
@@ -188,6 +190,15 @@ t.test('an address keeps its path and hides its password', async (t) => {
   t.equal(client.address, address);
   await t.rejects(client.get('URI:LIT:'), { code: 'ERR_GATEWAY_REPLY' });
   t.match(seen, [{ url: '/grid/uri/URI%3ALIT%3A' }]);
+});
+
+t.test('nobody there', async (t) => {
+  const address = await deadAddress();
+  const { client, clock } = clientOf(t, address);
+  const unreachable = { code: 'ERR_GATEWAY', facts: { address, reason: 'nothing listens there' } };
+  await t.rejects(client.get(CAPABILITY), unreachable);
+  await t.rejects(client.put(Readable.from([CONTENT])), unreachable);
+  t.equal(clock.pending, 0);
 });
 
 t.test('what a gateway says is fit for a terminal and a log', async (t) => {

@@ -17,8 +17,8 @@ t.test('a file is sent with its length, and its capability is all that standard 
     [201, '201 Created\n'],
   ] as const) {
     const { address, seen } = await startGateway(t, reply(status, `${CAPABILITY}\n`));
-    const { bytes: _bytes, ...outcome } = await runInPlace(['put', '-u', address, 'file'], directory);
-    t.same(outcome, { status: 0, stdout: `${CAPABILITY}\n`, stderr: line });
+    const { status: ended, stdout, stderr } = await runInPlace(['put', '-u', address, 'file'], directory);
+    t.same({ ended, stdout, stderr }, { ended: 0, stdout: `${CAPABILITY}\n`, stderr: line });
     t.match(seen, [
       { method: 'PUT', url: '/uri', body: CONTENT, headers: { 'content-length': String(CONTENT.length) } },
     ]);
@@ -90,6 +90,13 @@ t.test('a file that is empty, of many pieces, or a pipe', async (t) => {
   ]);
   t.match(outcome, { status: 0, stderr: '200 OK\n' });
   t.match(seen, [{ body: CONTENT, headers: { 'transfer-encoding': 'chunked' } }]);
+});
+
+t.test('a file that claims to be empty and is not', { skip: process.platform !== 'linux' }, async (t) => {
+  const directory = await temporaryDirectory(t);
+  const { address, seen } = await startGateway(t, reply(200, CAPABILITY));
+  t.match(await runInPlace(['put', '-u', address, '/proc/self/status'], directory), { status: 0 });
+  t.match(seen[0]?.body.toString(), /^Name:/);
 });
 
 t.test('bad input is one sentence, status 1, and nothing is sent', async (t) => {

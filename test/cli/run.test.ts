@@ -38,7 +38,7 @@ t.test('a node runs until standard input ends; put and get find it', async (t) =
 
   const small = await runInPlace(['-d', 'node', 'put', '/dev/null'], directory);
   t.match(small, { status: 0, stdout: 'URI:LIT:\n', stderr: /^20[01] / });
-  t.match(await runInPlace(['-d', 'node', 'get', 'URI:LIT:nbsq'], directory), { status: 0, stdout: 'hi', stderr: '' });
+  t.match(await runInPlace(['-d', 'node', 'get', 'URI:LIT:nbuq'], directory), { status: 0, stdout: 'hi', stderr: '' });
   await writeFile(join(directory, 'file'), Buffer.alloc(1000));
   const large = await runInPlace(['-d', 'node', 'put', 'file'], directory);
   t.match(large, { status: 1, stdout: '', stderr: /^tallac: the gateway answered 500: .*servers/ });

@@ -168,8 +168,10 @@ function acceptSuite(makeSubject: MakeProtocolSubject): void {
     t.equal((await accepting('application/cbor')).status, 200);
     t.equal((await accepting('application/json')).status, 406);
     t.equal((await accepting('text/html, application/xhtml+xml')).status, 406);
-    if (subject.isReference)
-      return void t.comment('ours: the reference does not know of wildcards, and acts before it looks');
+    if (subject.isReference) {
+      t.comment('ours: the reference does not know of wildcards, and acts before it looks');
+      return;
+    }
     for (const accept of ['*/*', 'application/*', '', 'text/html, */*;q=0.1', 'application/CBOR;q=0.5']) {
       t.equal((await accepting(accept)).status, 200, accept);
     }

@@ -165,7 +165,10 @@ function uploadSuite(makeSubject: MakeProtocolSubject): void {
 
   t.test('PUT of a range does what PATCH does', async (t) => {
     const subject = await makeSubject(t);
-    if (subject.isReference) return void t.comment('ours: the reference has no PUT of a range');
+    if (subject.isReference) {
+      t.comment('ours: the reference has no PUT of a range');
+      return;
+    }
     const talk = new StorageTalk(subject);
     await talk.allocate(storageIndex, [0], share.length);
     t.equal((await talk.write(storageIndex, 0, 0, share.subarray(0, 99), { method: 'PUT' })).status, 200);

@@ -24,6 +24,7 @@ const outsideWorld: Readonly<Record<string, readonly string[]>> = {
   'src/client/pinned-connector.ts': ['node:crypto', 'node:net', 'node:tls'],
   'src/client/https-storage-server.ts': ['node:crypto'],
   'storage/app.ts': ['node:http', 'node:https'],
+  'storage/routes.ts': ['node:net'],
   'storage/disk-files.ts': ['node:fs', 'node:fs/promises'],
   'storage/disk-store.ts': ['node:fs', 'node:fs/promises'],
   'storage/directory-sync.ts': ['node:fs', 'node:fs/promises'],

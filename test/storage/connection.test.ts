@@ -176,6 +176,14 @@ t.test('a body in chunks is as good as an announced one, if it is as long as its
   sameBytes(t, await readShare(store, 0), share);
 });
 
+t.test('a body that announces another length than its range is refused before it comes', async (t) => {
+  const { dial, store } = await listen(t);
+  await allocate(store, [0], share.length);
+  const { socket, until } = await dial();
+  socket.write(patchHead(share.length, { headers: ['Content-Length: 100'] }));
+  await until(/^HTTP\/1\.1 400 /);
+});
+
 t.test('a line that breaks in a body leaves the upload as it was', async (t) => {
   const { dial, store } = await listen(t);
   await allocate(store, [0], share.length);
@@ -227,7 +235,11 @@ t.test('a reader that takes nothing is cut, and its share closed', async (t) => 
   );
   while (files.openCount === 0 || clock.pending === 0) await settle(1);
   const reads = (): number => files.countOf('read');
-  for (let before = -1; before !== reads(); await settle(50)) before = reads();
+  let before = -1;
+  while (before !== reads()) {
+    before = reads();
+    await settle(50);
+  }
   clock.advance(READ_STALL_TIMEOUT_MS);
   while (files.openCount > 0) await settle(1);
   t.equal(clock.pending, 0);

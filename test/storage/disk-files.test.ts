@@ -1,6 +1,7 @@
 /** The store on a real disk: where things are, what is not opened, and when it stops trusting the disk. */
 import { execFileSync } from 'node:child_process';
-import { mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import t from 'tap';
 import { ContainerStore } from '#storage/container-store.js';
@@ -23,6 +24,13 @@ import {
   uploadOf,
   write,
 } from '#test/fixtures/share-store.js';
+
+/** FileHandle.writev, as the store calls it. */
+type WriteVector = (
+  this: FileHandle,
+  parts: readonly Uint8Array[],
+  position: number,
+) => Promise<{ bytesWritten: number }>;
 
 const share = seededBytes('share', 100);
 const INDEX = '7tjnnkwo7myor7tdvbh32ise5e';
@@ -155,6 +163,48 @@ t.test('an existing share is settled before it is said to be here', async (t) =>
   synced.length = 0;
   await allocate(store, [0], share.length);
   t.strictSame(synced.sort(), ['shares', 'shares/7t', `shares/7t/${INDEX}`]);
+});
+
+t.test('a directory that was removed and made again is settled again', async (t) => {
+  const subject = await makeDiskSubject(t);
+  const synced: string[] = [];
+  const directories = new DirectorySync((directory) => {
+    synced.push(relative(subject.layout.directory, directory));
+    return Promise.resolve();
+  });
+  const files = await DiskFiles.open(subject.layout.directory, directories);
+  const store = new ContainerStore(files, storeOptions(new ManualClock()));
+  t.teardown(() => store.close());
+  for (const expected of [['shares', 'shares/7t', `shares/7t/${INDEX}`], [`shares/7t/${INDEX}`]]) {
+    synced.length = 0;
+    await store1(store, expected.length, share);
+    t.strictSame([...new Set(synced)].sort(), expected);
+  }
+  await rm(subject.layout.prefixDirectory(storageIndex), { recursive: true });
+  synced.length = 0;
+  await store1(store, 0, share);
+  t.strictSame(synced.sort(), ['shares', 'shares/7t', `shares/7t/${INDEX}`]);
+});
+
+t.test('writes that the system cuts short are gone on with', async (t) => {
+  const subject = await makeDiskSubject(t);
+  const store = await subject.open();
+  const handle = await open(process.execPath);
+  const prototype = Object.getPrototypeOf(handle) as { writev: WriteVector };
+  await handle.close();
+  const { writev } = prototype;
+  t.teardown(() => (prototype.writev = writev));
+  let cuts = 0;
+  prototype.writev = function (parts, position) {
+    cuts += 1;
+    const bytes = Buffer.concat(parts);
+    const size = [1, 10, 4095, 20_000][cuts % 4];
+    return writev.call(this, [bytes.subarray(0, size)], position);
+  };
+  const large = seededBytes('large', 200_000);
+  await store1(store, 0, large);
+  t.ok(cuts > 20);
+  sameBytes(t, await readShare(store, 0), large);
 });
 
 t.test('syncs of one directory at once are shared, and cover all that asked', async (t) => {

@@ -27,6 +27,7 @@ const READ_AHEAD_SIZE = 8_388_608;
 /** A segment must fit in memory a few times over; writers use 1 MiB. In bytes. */
 const SEGMENT_SIZE_MAX = 67_108_864;
 
+/** What a reader is made of. */
 export interface DownloadContext {
   readonly crypto: CryptoProvider;
   readonly clock: Clock;

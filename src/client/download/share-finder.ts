@@ -19,6 +19,7 @@ export interface FoundShare {
   readonly shareNumber: number;
 }
 
+/** What to search for, and where. */
 export interface ShareFinderOptions {
   /** 16 bytes. */
   readonly storageIndex: Uint8Array;

@@ -21,6 +21,7 @@ const REPORT_TIMEOUT_MS = 15_000;
 /** How many servers' reasons a failure names. */
 const REASONS_MAX = 5;
 
+/** Which file, and the servers that may hold shares of it, in permuted order. */
 export interface ShareRaceOptions extends Omit<ShareReaderOptions, 'server' | 'shareNumber'> {
   readonly servers: readonly StorageServer[];
   readonly clock: Clock;

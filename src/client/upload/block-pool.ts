@@ -9,6 +9,7 @@
 /** How many free blocks are kept. */
 const FREE_BLOCKS_MAX = 256;
 
+/** The free blocks of one upload, and who holds the others. */
 export class BlockPool {
   readonly #holders = new WeakMap<Uint8Array, number>();
   readonly #free: Uint8Array[] = [];

@@ -43,6 +43,7 @@ export interface ShareReservation {
   readonly uploadSecret: Uint8Array;
 }
 
+/** Where the shares of a file will be, and which were there. */
 export interface Selection {
   readonly reservations: readonly ShareReservation[];
   /** The shares that were there before, by server id. */

@@ -15,12 +15,14 @@
 /** What a known capability lets its holder do. */
 export type Authority = 'write' | 'read' | 'verify';
 
+/** A short file that is its own capability: `URI:LIT:`. */
 export interface LiteralCapability {
   readonly kind: 'lit';
   /** The file, whole. */
   readonly data: Uint8Array;
 }
 
+/** Reads an immutable file: `URI:CHK:`. */
 export interface ChkReadCapability {
   readonly kind: 'chk';
   /** 16 bytes, AES-128. */
@@ -33,6 +35,7 @@ export interface ChkReadCapability {
   readonly size: number;
 }
 
+/** Verifies an immutable file without reading it: `URI:CHK-Verifier:`. */
 export interface ChkVerifyCapability {
   readonly kind: 'chk-verify';
   /** 16 bytes. */
@@ -46,6 +49,7 @@ export interface ChkVerifyCapability {
 /** The two formats of mutable files. */
 export type MutableFormat = 'sdmf' | 'mdmf';
 
+/** Writes and reads a mutable file: `URI:SSK:`, `URI:MDMF:`. */
 export interface MutableWriteCapability {
   readonly kind: 'ssk';
   readonly format: MutableFormat;
@@ -55,6 +59,7 @@ export interface MutableWriteCapability {
   readonly fingerprint: Uint8Array;
 }
 
+/** Reads a mutable file: `URI:SSK-RO:`, `URI:MDMF-RO:`. */
 export interface MutableReadCapability {
   readonly kind: 'ssk-ro';
   readonly format: MutableFormat;
@@ -63,6 +68,7 @@ export interface MutableReadCapability {
   readonly fingerprint: Uint8Array;
 }
 
+/** Verifies a mutable file without reading it: `URI:SSK-Verifier:`, `URI:MDMF-Verifier:`. */
 export interface MutableVerifyCapability {
   readonly kind: 'ssk-verify';
   readonly format: MutableFormat;
@@ -71,6 +77,7 @@ export interface MutableVerifyCapability {
   readonly fingerprint: Uint8Array;
 }
 
+/** Names a file. */
 export type FileCapability =
   | LiteralCapability
   | ChkReadCapability
@@ -79,6 +86,7 @@ export type FileCapability =
   | MutableReadCapability
   | MutableVerifyCapability;
 
+/** Names a directory by the file that holds its entries: `URI:DIR2…:`. */
 export interface DirectoryCapability {
   readonly kind: 'directory';
   /** The file that holds the directory's entries. */
@@ -88,6 +96,7 @@ export interface DirectoryCapability {
 /** Why a text is no known capability, where more can be said than "unknown". */
 export type UnknownReason = 'malformed' | 'must-be-readonly' | 'must-be-deep-immutable';
 
+/** A text of no kind that is known here, or one that breaks its prefix. */
 export interface UnknownCapability {
   readonly kind: 'unknown';
   /** The whole text, with its `ro.` or `imm.` prefix. Perhaps a secret. */
@@ -95,7 +104,9 @@ export interface UnknownCapability {
   readonly reason?: UnknownReason;
 }
 
+/** What is understood. */
 export type KnownCapability = FileCapability | DirectoryCapability;
+/** Whatever a text turned out to be. */
 export type Capability = KnownCapability | UnknownCapability;
 
 const inspect = Symbol.for('nodejs.util.inspect.custom');

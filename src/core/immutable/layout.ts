@@ -42,6 +42,7 @@ export interface ShareOffsets {
   readonly uriExtension: number;
 }
 
+/** A share's version and where its sections begin. */
 export interface ShareLayout {
   readonly version: 1 | 2;
   /** The size of a number in this version: 4 or 8 bytes. */

@@ -1,0 +1,102 @@
+/**
+ * Runs every benchmark, one after another, and writes docs/performance.md from what they print.
+ *
+ *     npm run bench
+ *
+ * Needs the reference in .venv, which `npm run test:interop` installs. Takes about ten minutes and 8 GB of room in
+ * the temporary directory. Anything else that runs meanwhile disturbs it.
+ */
+import { spawnSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { cpus, totalmem } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+interface Benchmark {
+  readonly title: string;
+  readonly program: string;
+  readonly args: readonly string[];
+  readonly explanation: string;
+}
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+const benchmarks: readonly Benchmark[] = [
+  {
+    title: 'Erasure coding',
+    program: 'erasure',
+    args: [],
+    explanation:
+      '3-of-10 in segments of 1 MiB, in MB of plaintext a second on one core, beside zfec in turns; the blocks are ' +
+      'compared. "spare" hands the blocks of an earlier segment back to be filled again, as uploads do.',
+  },
+  {
+    title: 'Put and get',
+    program: 'transfer',
+    args: ['--size', '64', '--rounds', '7'],
+    explanation:
+      'One file of 64 MiB of random bytes, 3-of-10 on ten storage nodes, all processes on this machine, over HTTPS; the ' +
+      'programs in turns, medians. Ours has every share synced to the disk before it answers; the reference syncs nothing.',
+  },
+  {
+    title: 'Memory',
+    program: 'memory',
+    args: [],
+    explanation:
+      '2 GiB go up and down through one gateway, 3-of-10 on ten storage nodes: the most that each process held.',
+  },
+  {
+    title: 'Start of the command',
+    program: 'startup',
+    args: [],
+    explanation: '`tallac --version` as a whole process.',
+  },
+];
+
+function run({ program, args }: Benchmark): Record<string, unknown>[] {
+  const { stdout, status } = spawnSync(process.execPath, [join(root, 'dist/bench', `${program}.js`), ...args], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    encoding: 'utf8',
+  });
+  if (status !== 0) throw new Error(`bench/${program}.ts ended with ${String(status)}`);
+  process.stdout.write(stdout);
+  return stdout
+    .split('\n')
+    .filter((line) => line.startsWith('{'))
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+}
+
+function cell(value: unknown): string {
+  return value === undefined
+    ? ''
+    : typeof value === 'object'
+      ? JSON.stringify(value)
+      : String(value as string | number);
+}
+
+function table(results: readonly Record<string, unknown>[]): string {
+  const columns = [...new Set(results.flatMap(Object.keys))];
+  const row = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
+  return [
+    row(columns),
+    row(columns.map(() => '---')),
+    ...results.map((result) => row(columns.map((name) => cell(result[name])))),
+  ].join('\n');
+}
+
+const [cpu] = cpus();
+const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
+const sections = benchmarks.map((benchmark) => {
+  const command = ['node', `dist/bench/${benchmark.program}.js`, ...benchmark.args].join(' ');
+  return `## ${benchmark.title}\n\n\`${command}\`: ${benchmark.explanation}\n\n${table(run(benchmark))}\n`;
+});
+writeFileSync(
+  join(root, 'docs/performance.md'),
+  `# Performance
+
+What \`npm run bench\` printed, beside tahoe-lafs 1.20.0. Only ratios taken in one run count: the machine is shared, and
+single times vary by half. Seconds are medians, with the least and the most.
+
+Tallac ${version}, Node ${process.version}, ${String(cpus().length)} cores of ${cpu?.model ?? 'an unknown processor'}, ${String(Math.round(totalmem() / 2 ** 30))} GiB, ${new Date().toISOString().slice(0, 10)}.
+
+${sections.join('\n')}`,
+);
