@@ -70,7 +70,7 @@ function cell(value: unknown): string {
     ? ''
     : typeof value === 'object'
       ? JSON.stringify(value)
-      : String(value as string | number);
+      : String(value);
 }
 
 function table(results: readonly Record<string, unknown>[]): string {

@@ -1,8 +1,11 @@
 /** `get`: what is written where, what never stays behind, and every way in which it fails. */
-import { chmod, mkdir, readFile, readdir, stat, symlink, writeFile } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { chmod, mkdir, open, readFile, readdir, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
+import { promisify } from 'node:util';
 import t from 'tap';
+import { localFileError } from '#cli/local-file.js';
 import { CAPABILITY, CONTENT, deadAddress, reply, startGateway, startServer } from './fixtures/fake-gateway.js';
 import { outcomeOf, runInPlace, startProgram, temporaryDirectory } from './fixtures/program.js';
 
@@ -159,19 +162,34 @@ t.test('an interrupted download leaves what was there', async (t) => {
   }
 });
 
-t.test(
-  'a device is written to, not replaced; a full one is a failure',
-  { skip: process.platform !== 'linux' },
-  async (t) => {
-    const directory = await temporaryDirectory(t);
-    const { address } = await startGateway(t, reply(200, CONTENT));
-    await symlink('/dev/null', join(directory, 'null'));
-    await symlink('/dev/full', join(directory, 'full'));
-    t.match(await runInPlace(['get', '-u', address, CAPABILITY, 'null'], directory), { status: 0 });
-    const full = await runInPlace(['get', '-u', address, CAPABILITY, 'full'], directory);
-    t.match(full, { status: 1, stderr: `tallac: no space is left for '${directory}/full'; free some and try again\n` });
-    t.ok((await stat('/dev/null')).isCharacterDevice());
-    t.ok((await stat('/dev/full')).isCharacterDevice());
-    t.same((await readdir(directory)).sort(), ['full', 'null']);
-  },
-);
+// A pipe of the test's own stands for every device: a fault here must never reach a real one, which root could replace.
+t.test('a pipe or a device is written to, not replaced', { skip: process.platform === 'win32' }, async (t) => {
+  const directory = await temporaryDirectory(t);
+  const { address } = await startGateway(t, reply(200, CONTENT));
+  const pipe = join(directory, 'pipe');
+  await promisify(execFile)('mkfifo', [pipe]);
+  // Opened for both directions, it waits for nobody and keeps what is written.
+  await using reader = await open(pipe, 'r+');
+  await symlink('pipe', join(directory, 'link'));
+  for (const name of ['pipe', 'link']) {
+    t.match(await runInPlace(['get', '-u', address, CAPABILITY, name], directory), { status: 0 });
+    if (!(await stat(pipe)).isFIFO()) {
+      t.fail(`${name} was replaced`);
+      return;
+    }
+    const { buffer, bytesRead } = await reader.read(Buffer.alloc(2 * CONTENT.length), 0, 2 * CONTENT.length);
+    t.ok(buffer.subarray(0, bytesRead).equals(CONTENT), name);
+  }
+  t.same((await readdir(directory)).sort(), ['link', 'pipe']);
+});
+
+t.test('a full disk is a failure that says so, and other failures keep their reason', async (t) => {
+  for (const code of ['ENOSPC', 'EDQUOT']) {
+    const error = localFileError('/place/file', Object.assign(new Error('write'), { code }));
+    t.match(error, { code: 'ERR_NO_SPACE', message: "no space is left for '/place/file'; free some and try again" });
+  }
+  t.match(localFileError('/place/file', Object.assign(new Error('i/o error, write'), { code: 'EIO' })), {
+    code: 'ERR_FILE',
+    message: "cannot use '/place/file': i/o error, write",
+  });
+});

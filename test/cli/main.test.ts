@@ -169,7 +169,7 @@ t.test('a reader that goes away ends the program without a word', async (t) => {
 });
 
 const hasFull = await stat('/dev/full').then(
-  () => true,
+  (found) => found.isCharacterDevice(),
   () => false,
 );
 

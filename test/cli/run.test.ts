@@ -36,7 +36,8 @@ t.test('a node runs until standard input ends; put and get find it', async (t) =
   t.match(text, new RegExp(`^'tallac run' in '${directory}/node'\n`));
   t.match(await readFile(join(directory, 'node', 'node.url'), 'utf8'), /^http:\/\/127\.0\.0\.1:[0-9]+\/\n$/);
 
-  const small = await runInPlace(['-d', 'node', 'put', '/dev/null'], directory);
+  await writeFile(join(directory, 'empty'), '');
+  const small = await runInPlace(['-d', 'node', 'put', 'empty'], directory);
   t.match(small, { status: 0, stdout: 'URI:LIT:\n', stderr: /^20[01] / });
   t.match(await runInPlace(['-d', 'node', 'get', 'URI:LIT:nbuq'], directory), { status: 0, stdout: 'hi', stderr: '' });
   await writeFile(join(directory, 'file'), Buffer.alloc(1000));

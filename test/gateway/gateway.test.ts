@@ -216,7 +216,7 @@ t.test('a client that goes away stops its upload', async (t) => {
     applicationVersion: 'tallac/0',
     upload: async (input, signal) => {
       signal.addEventListener('abort', () => (aborted = true));
-      for await (const _ of input) break;
+      await input[Symbol.asyncIterator]().next();
       return new Promise<never>((_resolve, reject) =>
         signal.addEventListener('abort', () => reject(new Error('gone'))),
       );

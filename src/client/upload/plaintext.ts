@@ -18,6 +18,8 @@ import type { Encoding, FileParameters } from '#core/immutable/parameters.js';
 export const LITERAL_SIZE_MAX = 55;
 /** How much plaintext is kept in memory before the rest goes to a spool, in bytes. */
 export const MEMORY_SIZE_MAX = 1_048_576;
+/** How much is handed to the spool at once, while as much again comes in, in bytes. */
+const SPOOL_BATCH_SIZE = 1_048_576;
 const READ_KEY_SIZE = 16;
 
 /** Where plaintext waits that is too much for memory. */
@@ -68,7 +70,7 @@ export async function receivePlaintext(
   const receiver = new PlaintextReceiver(options);
   try {
     for await (const bytes of input) await receiver.append(bytes);
-    return receiver.finish();
+    return await receiver.finish();
   } catch (error) {
     await receiver.close();
     throw error;
@@ -78,9 +80,12 @@ export async function receivePlaintext(
 class PlaintextReceiver {
   readonly #options: PlaintextOptions;
   #size = 0;
+  /** What is not in the spool yet. */
   #parts: Uint8Array[] = [];
+  #partsSize = 0;
   #hasher: TaggedHasher | undefined;
   #spool: Spool | undefined;
+  #spooling: Promise<void> = Promise.resolve();
 
   constructor(options: PlaintextOptions) {
     this.#options = options;
@@ -89,27 +94,27 @@ class PlaintextReceiver {
   async append(bytes: Uint8Array): Promise<void> {
     this.#size += bytes.length;
     if (this.#hasher !== undefined) this.#hasher.update(bytes);
-    if (this.#spool !== undefined) {
-      await this.#spool.append(bytes);
-      return;
-    }
     this.#parts.push(bytes);
+    this.#partsSize += bytes.length;
     // From here on the segment size no longer depends on the file's size, so hashing can begin.
     if (this.#hasher === undefined && this.#size >= this.#options.segmentSizeMax) this.#startHashing();
-    if (this.#size > MEMORY_SIZE_MAX) await this.#startSpool();
+    if (this.#size > MEMORY_SIZE_MAX && this.#partsSize >= SPOOL_BATCH_SIZE) await this.#spoolParts();
   }
 
-  finish(): LiteralPlaintext | KeyedPlaintext {
+  async finish(): Promise<LiteralPlaintext | KeyedPlaintext> {
     if (this.#size <= LITERAL_SIZE_MAX) return { kind: 'literal', data: concat(...this.#parts) };
     const file = fileParameters(this.#options.encoding, this.#size, this.#options.segmentSizeMax);
     if (this.#hasher === undefined) this.#startHashing();
     const readKey = this.#hasher?.digest(READ_KEY_SIZE) ?? this.#options.random.bytes(READ_KEY_SIZE);
+    if (this.#spool !== undefined) await this.#spoolParts();
+    await this.#spooling;
     return { kind: 'keyed', file, readKey, read: this.#reader(), close: () => this.close() };
   }
 
   async close(): Promise<void> {
     const spool = this.#spool;
     this.#spool = undefined;
+    await this.#spooling.catch(() => undefined);
     await spool?.close();
   }
 
@@ -121,11 +126,15 @@ class PlaintextReceiver {
     for (const part of this.#parts) this.#hasher.update(part);
   }
 
-  async #startSpool(): Promise<void> {
-    this.#spool = await this.#options.openSpool();
-    const parts = this.#parts;
+  /** Hands over what has come in, once the spool has taken what came before. */
+  async #spoolParts(): Promise<void> {
+    const spool = (this.#spool ??= await this.#options.openSpool());
+    const batch = concat(...this.#parts);
     this.#parts = [];
-    for (const part of parts) await this.#spool.append(part);
+    this.#partsSize = 0;
+    await this.#spooling;
+    this.#spooling = spool.append(batch);
+    this.#spooling.catch(() => undefined); // it is awaited before the next
   }
 
   #reader(): KeyedPlaintext['read'] {
