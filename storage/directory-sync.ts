@@ -5,6 +5,7 @@
  * begins after they asked and so covers what each of them did.
  */
 import { open } from 'node:fs/promises';
+import { onDisk } from './disk-error.js';
 
 interface Turn {
   running: Promise<void>;
@@ -42,12 +43,15 @@ export class DirectorySync {
   }
 }
 
-/** Syncs one directory now. @throws the system's error. */
+/**
+ * Syncs one directory now.
+ * @throws ERR_DISK when it cannot be opened or closed; the system's error when it cannot be synced.
+ */
 export async function syncDirectory(directory: string): Promise<void> {
-  const handle = await open(directory, 'r');
+  const handle = await onDisk('opening a directory', () => open(directory, 'r'));
   try {
     await handle.sync();
   } finally {
-    await handle.close();
+    await onDisk('closing a directory', () => handle.close());
   }
 }

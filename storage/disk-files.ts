@@ -9,7 +9,7 @@
 import { constants, mkdir, open, readdir, rename, rm, rmdir, statfs, unlink, writeFile } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { reasonOf, TahoeError } from '#core/errors.js';
+import { isTahoeError, reasonOf, TahoeError } from '#core/errors.js';
 import { DirectorySync } from './directory-sync.js';
 import { diskError, isFull, onDisk, systemCodeOf } from './disk-error.js';
 import { DiskLayout, shareNumberOfEntry } from './disk-layout.js';
@@ -256,7 +256,9 @@ export class DiskFiles implements ShareFiles {
     try {
       await sync();
     } catch (error) {
-      if (!isFull(error)) this.#failure ??= `${what} failed (${systemCodeOf(error) ?? reasonOf(error)})`;
+      // Without space, or without a file descriptor for it, nothing was lost that anybody was told of.
+      if (!isFull(error) && !isTahoeError(error))
+        this.#failure ??= `${what} failed (${systemCodeOf(error) ?? reasonOf(error)})`;
       throw diskError(what, error);
     }
     // Another sync may have failed meanwhile and taken this one's data with it.

@@ -1,8 +1,9 @@
 /**
  * Gathers the small pieces in which a body arrives (16 KiB from TLS) into batches fit for one write to disk.
  *
- * Nothing is copied: a batch is a list of the pieces, for a vectored write. Batches are smaller when many bodies
- * arrive at once, so that all of them together hold a bounded amount of memory.
+ * The pieces are copied into two arrays in turn: one is filled while the other is being written. That is one copy
+ * of memory more and costs less than handing dozens of pieces to the system at once. Batches are smaller when many
+ * bodies arrive together, so that all of them hold a bounded amount of memory.
  */
 
 /** The largest batch, in bytes. */
@@ -11,15 +12,6 @@ export const BATCH_SIZE_MAX = 256 * 1024;
 export const BATCH_BUDGET = 8 * 1024 * 1024;
 /** No batch is asked to be smaller, in bytes. */
 const BATCH_SIZE_MIN = 16 * 1024;
-/** Pieces in one batch, so that a body in tiny pieces costs no more memory than its bytes. */
-const BATCH_PARTS_MAX = 256;
-
-/** Some consecutive bytes of a body, in pieces. */
-export interface Batch {
-  readonly parts: readonly Uint8Array[];
-  readonly size: number;
-}
-
 /** How large batches should be while `bodyCount` bodies arrive, in bytes. */
 export function batchSize(bodyCount: number): number {
   return Math.max(BATCH_SIZE_MIN, Math.min(BATCH_SIZE_MAX, Math.floor(BATCH_BUDGET / Math.max(1, bodyCount))));
@@ -27,19 +19,29 @@ export function batchSize(bodyCount: number): number {
 
 /**
  * The body in batches; the last one is what is left.
- * @param targetSize - asked at each piece: at how many bytes a batch is large enough.
+ * @param targetSize - asked at the beginning of each batch: how large it should be, in bytes.
+ * @returns each batch as one array, which stays as it is until the batch after the next is begun.
  */
-export async function* gather(body: AsyncIterable<Uint8Array>, targetSize: () => number): AsyncGenerator<Batch> {
-  let parts: Uint8Array[] = [];
+export async function* gather(body: AsyncIterable<Uint8Array>, targetSize: () => number): AsyncGenerator<Uint8Array> {
+  let [batch, other] = [new Uint8Array(0), new Uint8Array(0)];
   let size = 0;
-  for await (const part of body) {
-    if (part.length === 0) continue;
-    parts.push(part);
-    size += part.length;
-    if (size < targetSize() && parts.length < BATCH_PARTS_MAX) continue;
-    yield { parts, size };
-    parts = [];
-    size = 0;
+  for await (const piece of body) {
+    for (let taken = 0; taken < piece.length;) {
+      if (size === 0) batch = fitting(batch, targetSize());
+      const room = piece.subarray(taken, taken + batch.length - size);
+      batch.set(room, size);
+      taken += room.length;
+      size += room.length;
+      if (size < batch.length) continue;
+      yield batch;
+      [batch, other] = [other, batch];
+      size = 0;
+    }
   }
-  if (size > 0) yield { parts, size };
+  if (size > 0) yield batch.subarray(0, size);
+}
+
+/** `batch` if it has that size, else a new array. */
+function fitting(batch: Uint8Array<ArrayBuffer>, size: number): Uint8Array<ArrayBuffer> {
+  return batch.length === size ? batch : new Uint8Array(size);
 }

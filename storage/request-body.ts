@@ -76,6 +76,74 @@ class RateGuard {
   }
 }
 
+/** How much of a body may have arrived and not been taken before the socket is no longer read, in bytes. */
+const QUEUE_SIZE_MAX = 256 * 1024;
+
+/**
+ * What has arrived of a body and was not taken yet. It listens for data rather than asking for it: asked, a stream
+ * joins what it holds into one array, which would copy every byte once more.
+ */
+class PieceQueue {
+  readonly #request: IncomingMessage;
+  #pieces: Uint8Array[] = [];
+  #size = 0;
+  #ended = false;
+  #failure: Error | undefined;
+  #wake: () => void = () => undefined;
+
+  constructor(request: IncomingMessage) {
+    this.#request = request;
+    request.on('data', this.#onData).once('end', this.#onEnd).once('error', this.#onError).once('close', this.#onClose);
+    // A write that waited for another begins to listen when the line may be gone already.
+    if (request.destroyed) this.#onClose();
+  }
+
+  /** All that has arrived since the last call; empty at the end of the body. @throws the socket's error. */
+  async take(): Promise<readonly Uint8Array[]> {
+    while (this.#pieces.length === 0 && !this.#ended) {
+      if (this.#failure !== undefined) throw this.#failure;
+      this.#request.resume();
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+    const pieces = this.#pieces;
+    this.#pieces = [];
+    this.#size = 0;
+    return pieces;
+  }
+
+  /** Stops listening; what still comes is dropped. */
+  release(): void {
+    const request = this.#request;
+    request.off('data', this.#onData).off('end', this.#onEnd).off('error', this.#onError).off('close', this.#onClose);
+    request.on('error', () => undefined);
+    if (!this.#ended) request.resume();
+  }
+
+  readonly #onData = (piece: Uint8Array): void => {
+    this.#pieces.push(piece);
+    this.#size += piece.length;
+    if (this.#size >= QUEUE_SIZE_MAX) this.#request.pause();
+    this.#wake();
+  };
+
+  readonly #onEnd = (): void => {
+    this.#ended = true;
+    this.#wake();
+  };
+
+  readonly #onError = (error: Error): void => {
+    this.#failure ??= error;
+    this.#wake();
+  };
+
+  readonly #onClose = (): void => {
+    if (!this.#ended) this.#failure ??= new Error('the connection closed in the middle of the body');
+    this.#wake();
+  };
+}
+
 /**
  * The pieces of the body. A client that waits for "100 Continue" is told to go on at the first of them.
  * @throws ERR_TIMEOUT when the body is cut for its slowness, or the socket's error.
@@ -85,15 +153,18 @@ export async function* readBody({ clock, request, response }: BodySource): Async
   const guard = new RateGuard(clock, () => {
     request.destroy(new TahoeError('ERR_TIMEOUT', { what: 'the body', timeoutMs: BODY_RATE_INTERVAL_MS }));
   });
+  const queue = new PieceQueue(request);
   try {
-    guard.waiting();
-    for await (const piece of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>) {
-      guard.received(piece.length);
-      yield piece;
+    for (;;) {
       guard.waiting();
+      const pieces = await queue.take();
+      guard.received(pieces.reduce((size, piece) => size + piece.length, 0));
+      if (pieces.length === 0) return;
+      yield* pieces;
     }
   } finally {
     guard.end();
+    queue.release();
   }
 }
 

@@ -9,12 +9,11 @@
  */
 import type { CryptoProvider } from '#core/crypto.js';
 import type { Clock } from '#core/environment.js';
-import { concat, equalBytes } from '#core/bytes.js';
+import { equalBytes } from '#core/bytes.js';
 import { reasonOf, TahoeError } from '#core/errors.js';
 import type { ByteRange } from '#wire/storage.js';
 import { CONTAINER_HEADER_SIZE } from './container.js';
 import { gather } from './gather.js';
-import type { Batch } from './gather.js';
 import { RangeClaims, RangeSet } from './range-set.js';
 import type { ShareFile } from './share-files.js';
 import { UPLOAD_FRAGMENT_COUNT_MAX, UPLOAD_IDLE_TIMEOUT_MS } from './share-store.js';
@@ -149,10 +148,11 @@ export class Upload implements UploadHandle {
     let received = 0;
     let placing: Promise<void> = Promise.resolve();
     try {
-      for await (const batch of gather(body, () => this.#owner.batchSize())) {
+      const left = (): number => Math.max(1, Math.min(this.#owner.batchSize(), expected - received));
+      for await (const batch of gather(body, left)) {
         await placing;
         const offset = range.begin + received;
-        received += batch.size;
+        received += batch.length;
         if (received > expected) break;
         placing = this.#place(offset, batch);
         placing.catch(() => undefined); // It is awaited in the next round; until then a failure may stand alone.
@@ -164,22 +164,19 @@ export class Upload implements UploadHandle {
     if (received !== expected) throw new TahoeError('ERR_BODY_LENGTH', { expected, received });
   }
 
-  async #place(offset: number, batch: Batch): Promise<void> {
-    const parts = this.#written.divide({ begin: offset, end: offset + batch.size });
-    if (parts.every((part) => !part.held)) return this.#writeToDisk(offset, batch.parts, batch.size);
-    const bytes = concat(...batch.parts);
-    for (const { begin, end, held } of parts) {
-      const slice = bytes.subarray(begin - offset, end - offset);
-      if (!held) await this.#writeToDisk(begin, [slice], slice.length);
+  async #place(offset: number, batch: Uint8Array): Promise<void> {
+    for (const { begin, end, held } of this.#written.divide({ begin: offset, end: offset + batch.length })) {
+      const slice = batch.subarray(begin - offset, end - offset);
+      if (!held) await this.#writeToDisk(begin, slice);
       else if (!equalBytes(await this.#readFromDisk(begin, slice.length), slice)) {
         throw new TahoeError('ERR_CONFLICTING_WRITE', { offset: begin });
       }
     }
   }
 
-  async #writeToDisk(offset: number, parts: readonly Uint8Array[], size: number): Promise<void> {
-    await this.#onFile((file) => file.write(parts, CONTAINER_HEADER_SIZE + offset));
-    this.#unsyncedSize += size;
+  async #writeToDisk(offset: number, bytes: Uint8Array): Promise<void> {
+    await this.#onFile((file) => file.write([bytes], CONTAINER_HEADER_SIZE + offset));
+    this.#unsyncedSize += bytes.length;
     if (this.#unsyncedSize >= BACKGROUND_SYNC_SIZE) this.#syncInBackground();
   }
 

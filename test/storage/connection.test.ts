@@ -15,6 +15,7 @@ import { FaultyFiles } from '#test/fixtures/faulty-files.js';
 import { appOf, swissnum } from '#test/fixtures/protocol-subjects.js';
 import {
   allocate,
+  HandFedBody,
   otherSecret,
   readShare,
   sameBytes,
@@ -23,6 +24,7 @@ import {
   store1,
   storeOptions,
   uploadOf,
+  whole,
   write,
 } from '#test/fixtures/share-store.js';
 import { rightSecrets } from '#test/fixtures/storage-talk.js';
@@ -196,6 +198,26 @@ t.test('a line that breaks in a body leaves the upload as it was', async (t) => 
   const progress = await write(uploadOf(store, 0), 10, share.subarray(10, 20));
   t.strictSame(progress.required[0], { begin: 0, end: 10 }, 'nothing of it was recorded');
   t.ok((await write(uploadOf(store, 0), 0, share)).complete);
+});
+
+t.test('a line that breaks while its write waits for another holds nothing', { timeout: 20_000 }, async (t) => {
+  const { dial, store } = await listen(t);
+  await allocate(store, [0], share.length);
+  // With nothing sent the server sees the end at once; with much sent only when it reads on.
+  for (const sentSize of [0, 100_000]) {
+    const body = new HandFedBody();
+    const holding = uploadOf(store, 0).write(whole(share.length), body);
+    const { closed, socket } = await dial();
+    socket.write(patchHead(share.length));
+    socket.write(share.subarray(0, sentSize));
+    await settle(50);
+    socket.destroy();
+    await closed;
+    await settle(50);
+    body.fail(new Error('the other line breaks too'));
+    await t.rejects(holding, { message: 'the other line breaks too' });
+    t.strictSame((await write(uploadOf(store, 0), 0, share.subarray(0, 10))).complete, false);
+  }
 });
 
 t.test('a body that trickles is cut after a minute, one that keeps a kilobyte a second is not', async (t) => {

@@ -1,6 +1,6 @@
 /**
  * A store that is killed at any system call, or refused one, keeps what it acknowledged. A sample of all points;
- * `test/crash/full-sweep.ts` runs every one. And: in what order the system calls of an acknowledged share come.
+ * `test/crash/full-sweep.test.ts` runs every one. And: in what order the system calls of an acknowledged share come.
  */
 import t from 'tap';
 import { checkPoint, pointsOf, withStaleDirectory } from '#test/fixtures/crash-sweep.js';
