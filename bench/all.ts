@@ -66,11 +66,7 @@ function run({ program, args }: Benchmark): Record<string, unknown>[] {
 }
 
 function cell(value: unknown): string {
-  return value === undefined
-    ? ''
-    : typeof value === 'object'
-      ? JSON.stringify(value)
-      : String(value);
+  return value === undefined ? '' : typeof value === 'object' ? JSON.stringify(value) : String(value);
 }
 
 function table(results: readonly Record<string, unknown>[]): string {

@@ -9,15 +9,15 @@ export type RangeRequest = ByteRange | 'unsatisfiable' | undefined;
 
 /** @param size - of the file, in bytes. */
 export function requestedRange(header: string | undefined, size: number): RangeRequest {
-  const match = /^bytes=\s*([0-9]{0,16})-([0-9]{0,16})\s*(?:,|$)/.exec(header ?? '');
+  const match = /^bytes=\s*([0-9]{0,16})\s*-\s*([0-9]{0,16})\s*(?:,|$)/.exec(header ?? '');
   if (match === null) return undefined;
   const [, first = '', last = ''] = match;
   if (first === '' && last === '') return undefined;
   if (first === '') return suffix(Number(last), size);
   const begin = Number(first);
   const end = last === '' ? size : Math.min(Number(last) + 1, size);
-  if (begin >= size) return 'unsatisfiable';
-  return last !== '' && Number(last) < begin ? undefined : { begin, end };
+  if (last !== '' && Number(last) < begin) return undefined;
+  return begin >= size ? 'unsatisfiable' : { begin, end };
 }
 
 function suffix(length: number, size: number): RangeRequest {
