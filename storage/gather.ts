@@ -7,7 +7,7 @@
  */
 
 /** The largest batch, in bytes. */
-export const BATCH_SIZE_MAX = 256 * 1024;
+export const BATCH_SIZE_MAX = 512 * 1024;
 /** What the batches of all bodies may add up to, in bytes; each body has one being filled and one being written. */
 export const BATCH_BUDGET = 8 * 1024 * 1024;
 /** No batch is asked to be smaller, in bytes. */
@@ -20,28 +20,70 @@ export function batchSize(bodyCount: number): number {
 /**
  * The body in batches; the last one is what is left.
  * @param targetSize - asked at the beginning of each batch: how large it should be, in bytes.
+ * @param pair - what the batches are made in; released by the caller, once the last batch was written.
  * @returns each batch as one array, which stays as it is until the batch after the next is begun.
  */
-export async function* gather(body: AsyncIterable<Uint8Array>, targetSize: () => number): AsyncGenerator<Uint8Array> {
-  let [batch, other] = [new Uint8Array(0), new Uint8Array(0)];
+export async function* gather(
+  body: AsyncIterable<Uint8Array>,
+  targetSize: () => number,
+  pair: BatchPair,
+): AsyncGenerator<Uint8Array> {
+  let batch = new Uint8Array(0);
   let size = 0;
   for await (const piece of body) {
     for (let taken = 0; taken < piece.length;) {
-      if (size === 0) batch = fitting(batch, targetSize());
+      if (size === 0) batch = pair.next(targetSize());
       const room = piece.subarray(taken, taken + batch.length - size);
       batch.set(room, size);
       taken += room.length;
       size += room.length;
       if (size < batch.length) continue;
       yield batch;
-      [batch, other] = [other, batch];
       size = 0;
     }
   }
   if (size > 0) yield batch.subarray(0, size);
 }
 
-/** `batch` if it has that size, else a new array. */
-function fitting(batch: Uint8Array<ArrayBuffer>, size: number): Uint8Array<ArrayBuffer> {
-  return batch.length === size ? batch : new Uint8Array(size);
+/** Arrays of the largest batch size that were written and may be filled again. */
+export class BatchPool {
+  readonly #free: Uint8Array<ArrayBuffer>[] = [];
+
+  /** An array of `size` bytes, of any content. */
+  take(size: number): Uint8Array<ArrayBuffer> {
+    return (size === BATCH_SIZE_MAX ? this.#free.pop() : undefined) ?? new Uint8Array(size);
+  }
+
+  /** Takes back an array that nobody reads any more. */
+  giveBack(batch: Uint8Array<ArrayBuffer>): void {
+    const hasRoom = (this.#free.length + 1) * BATCH_SIZE_MAX <= BATCH_BUDGET;
+    if (batch.length === BATCH_SIZE_MAX && hasRoom) this.#free.push(batch);
+  }
+}
+
+/** Two arrays in turn, from a pool. */
+export class BatchPair {
+  readonly #pool: BatchPool;
+  #current = new Uint8Array(0);
+  #previous = new Uint8Array(0);
+
+  constructor(pool: BatchPool) {
+    this.#pool = pool;
+  }
+
+  /** The array that is not being written, of `size` bytes. */
+  next(size: number): Uint8Array<ArrayBuffer> {
+    const [writing, written] = [this.#current, this.#previous];
+    this.#previous = writing;
+    this.#current = written.length === size ? written : this.#pool.take(size);
+    if (this.#current !== written) this.#pool.giveBack(written);
+    return this.#current;
+  }
+
+  /** Gives both back: nothing is being written any more. */
+  release(): void {
+    this.#pool.giveBack(this.#current);
+    this.#pool.giveBack(this.#previous);
+    this.#current = this.#previous = new Uint8Array(0);
+  }
 }

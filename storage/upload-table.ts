@@ -6,7 +6,7 @@ import { formatBase32 } from '#core/base32.js';
 import type { CryptoProvider } from '#core/crypto.js';
 import type { Clock, Log } from '#core/environment.js';
 import { reasonOf, TahoeError } from '#core/errors.js';
-import { batchSize } from './gather.js';
+import { BatchPool, batchSize } from './gather.js';
 import type { ShareFile, ShareFiles } from './share-files.js';
 import { UPLOAD_COUNT_MAX, WRITE_COUNT_MAX } from './share-store.js';
 import { Upload } from './upload.js';
@@ -27,6 +27,7 @@ export interface UploadTableOptions {
 export class UploadTable implements UploadOwner {
   readonly clock: Clock;
   readonly crypto: CryptoProvider;
+  readonly batchPool = new BatchPool();
   readonly #files: ShareFiles;
   readonly #log: Log;
   readonly #uploads = new Map<string, Map<number, Upload>>();

@@ -13,7 +13,8 @@ import { equalBytes } from '#core/bytes.js';
 import { reasonOf, TahoeError } from '#core/errors.js';
 import type { ByteRange } from '#wire/storage.js';
 import { CONTAINER_HEADER_SIZE } from './container.js';
-import { gather } from './gather.js';
+import { BatchPair, gather } from './gather.js';
+import type { BatchPool } from './gather.js';
 import { RangeClaims, RangeSet } from './range-set.js';
 import type { ShareFile } from './share-files.js';
 import { UPLOAD_FRAGMENT_COUNT_MAX, UPLOAD_IDLE_TIMEOUT_MS } from './share-store.js';
@@ -32,6 +33,7 @@ export interface UploadOwner {
   beginWrite(): () => void;
   /** How large a batch may be now, in bytes. */
   batchSize(): number;
+  readonly batchPool: BatchPool;
   /** Whether a background sync may begin now; if so, `endBackgroundSync` follows. */
   beginBackgroundSync(): boolean;
   endBackgroundSync(): void;
@@ -147,9 +149,10 @@ export class Upload implements UploadHandle {
     const expected = range.end - range.begin;
     let received = 0;
     let placing: Promise<void> = Promise.resolve();
+    const pair = new BatchPair(this.#owner.batchPool);
     try {
       const left = (): number => Math.max(1, Math.min(this.#owner.batchSize(), expected - received));
-      for await (const batch of gather(body, left)) {
+      for await (const batch of gather(body, left, pair)) {
         await placing;
         const offset = range.begin + received;
         received += batch.length;
@@ -158,8 +161,10 @@ export class Upload implements UploadHandle {
         placing.catch(() => undefined); // It is awaited in the next round; until then a failure may stand alone.
       }
     } finally {
-      // The claim on these bytes is let go only when nothing is writing to them any more.
-      await placing;
+      // The claim on these bytes and the arrays are let go only when nothing is being written any more.
+      await placing.finally(() => {
+        pair.release();
+      });
     }
     if (received !== expected) throw new TahoeError('ERR_BODY_LENGTH', { expected, received });
   }

@@ -16,6 +16,7 @@ import { parseServersYaml } from '#wire/announcement.js';
 import type { StorageAnnouncement } from '#wire/announcement.js';
 import type { Closers } from './closers.js';
 import { gatewayUrl } from './config/endpoint-text.js';
+import type { Endpoint } from './config/endpoint-text.js';
 import { listenHttp } from './http-listener.js';
 import type { NodeDirectory } from './node-directory.js';
 import { loadClientSecrets } from './node-secrets.js';
@@ -26,7 +27,7 @@ import { applicationVersion } from './version.js';
 /** What the client half is made of. */
 export interface ClientServiceOptions {
   readonly directory: NodeDirectory;
-  readonly settings: NodeSettings;
+  readonly settings: NodeSettings & { readonly web: Endpoint };
   readonly crypto: CryptoProvider;
   readonly random: Random;
   readonly clock: Clock;
@@ -35,15 +36,14 @@ export interface ClientServiceOptions {
 }
 
 /**
- * Joins the grid and opens the gateway, where one is configured. What it opens is added to `closers`.
- * @returns the gateway's address; undefined without one.
+ * Joins the grid and opens the gateway. What it opens is added to `closers`.
+ * @returns the gateway's address.
  */
-export async function startClientService(options: ClientServiceOptions): Promise<string | undefined> {
+export async function startClientService(options: ClientServiceOptions): Promise<string> {
   const { directory, settings, log, closers, clock } = options;
   const grid = await joinGrid(options);
   closers.add('the grid', () => grid.close());
   const context = await clientContext(options, grid);
-  if (settings.web === undefined) return undefined;
   const gateway = createGateway(servicesOf(options, grid, context));
   const { connectionsMax } = settings;
   const listener = await listenHttp(gateway, settings.web, { option: '[node]web.port', connectionsMax, clock });

@@ -4,6 +4,7 @@
  * @see Tahoe-LAFS docs/running.rst; Gridsync and others wait for that line
  */
 import { TahoeError } from '#core/errors.js';
+import { tuneCollector } from './collector.js';
 import { loadConfiguration } from './config/load.js';
 import type { EnvironmentVariables } from './config/load.js';
 import { createLog } from './log.js';
@@ -30,6 +31,7 @@ export interface RunOptions {
  */
 export async function runNode(options: RunOptions): Promise<number> {
   const { directory, environment, stdout, stderr } = options;
+  tuneCollector();
   const nodeType = await identifyNodeType(directory);
   if (nodeType === 'introducer') {
     throw new TahoeError('ERR_NOT_A_NODE', { directory, reason: 'it is an introducer, which this version cannot run' });

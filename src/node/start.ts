@@ -5,7 +5,6 @@
 import type { Clock, Log, Random } from '#core/environment.js';
 import { createNativeCrypto, systemRandom } from '#core/native-crypto.js';
 import { formatTubId, loadCertificate } from './certificate.js';
-import { startClientService } from './client-service.js';
 import { systemClock } from './clock.js';
 import { Closers } from './closers.js';
 import type { Configuration } from './config/configuration.js';
@@ -13,7 +12,6 @@ import { allocatePort, localAddresses } from './endpoint.js';
 import type { NodeDirectory } from './node-directory.js';
 import { loadIdentity, renewApiToken } from './node-secrets.js';
 import type { NodeSettings } from './settings.js';
-import { startStorageService } from './storage-service.js';
 import { resolveTubLocation } from './tub-location.js';
 import type { TubLocation } from './tub-location.js';
 
@@ -62,9 +60,13 @@ async function startServices(options: StartOptions, closers: Closers): Promise<s
   const location = settings.storage === undefined ? undefined : await locate(options);
   if (settings.storage !== undefined && location !== undefined) {
     const { storage, connectionsMax } = settings;
+    const { startStorageService } = await import('./storage-service.js');
     await startStorageService({ ...shared, settings: storage, location, connectionsMax, certificate, identity });
   }
-  return startClientService({ ...shared, settings });
+  // Without a gateway nobody can ask anything of the client. Each half is loaded only where it runs: it weighs 20 MiB.
+  if (settings.web === undefined) return undefined;
+  const { startClientService } = await import('./client-service.js');
+  return startClientService({ ...shared, settings: { ...settings, web: settings.web } });
 }
 
 async function locate({ directory, configuration }: StartOptions): Promise<TubLocation | undefined> {

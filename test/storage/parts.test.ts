@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { TahoeError } from '#core/errors.js';
-import { BATCH_BUDGET, BATCH_SIZE_MAX, batchSize, gather } from '#storage/gather.js';
+import { BATCH_BUDGET, BATCH_SIZE_MAX, BatchPair, BatchPool, batchSize, gather } from '#storage/gather.js';
 import { KeyedLock } from '#storage/keyed-lock.js';
 import { RangeSet } from '#storage/range-set.js';
 import { refusalOf } from '#storage/status.js';
@@ -40,7 +40,7 @@ t.test('batches hold all bytes in order and no more than they should', async (t)
   ] as const) {
     const sizes: number[] = [];
     const parts: Uint8Array[] = [];
-    for await (const batch of gather(inPieces(bytes, pieceSize), () => target)) {
+    for await (const batch of gather(inPieces(bytes, pieceSize), () => target, new BatchPair(new BatchPool()))) {
       sizes.push(batch.length);
       parts.push(batch.slice());
     }
@@ -51,6 +51,22 @@ t.test('batches hold all bytes in order and no more than they should', async (t)
     t.ok(batchSize(bodyCount) <= BATCH_SIZE_MAX);
     t.ok(batchSize(bodyCount) * bodyCount <= Math.max(BATCH_BUDGET, bodyCount * 16_384));
   }
+});
+
+t.test('an array is filled again only when the batch before it was written', async (t) => {
+  const pool = new BatchPool();
+  const pair = new BatchPair(pool);
+  const bytes = seededBytes('turns', 5 * BATCH_SIZE_MAX);
+  let writing: { readonly batch: Uint8Array; readonly copy: Uint8Array } | undefined;
+  for await (const batch of gather(inPieces(bytes, 10_000), () => BATCH_SIZE_MAX, pair)) {
+    if (writing !== undefined) t.ok(Buffer.compare(writing.batch, writing.copy) === 0, 'what is being written stays');
+    writing = { batch, copy: batch.slice() };
+  }
+  const free = pool.take(BATCH_SIZE_MAX);
+  t.not(free.buffer, writing?.batch.buffer, 'nothing goes back before it is released');
+  pair.release();
+  const buffers = [pool.take(BATCH_SIZE_MAX).buffer, pool.take(BATCH_SIZE_MAX).buffer];
+  t.ok(writing !== undefined && buffers.includes(writing.batch.buffer as ArrayBuffer), 'then it does');
 });
 
 t.test('actions of one key take turns, also behind one that fails', async (t) => {

@@ -86,6 +86,8 @@ class PlaintextReceiver {
   #hasher: TaggedHasher | undefined;
   #spool: Spool | undefined;
   #spooling: Promise<void> = Promise.resolve();
+  /** Two arrays in turn: one is written while the other is filled. */
+  #joined: readonly [Uint8Array, Uint8Array] = [new Uint8Array(0), new Uint8Array(0)];
 
   constructor(options: PlaintextOptions) {
     this.#options = options;
@@ -129,12 +131,25 @@ class PlaintextReceiver {
   /** Hands over what has come in, once the spool has taken what came before. */
   async #spoolParts(): Promise<void> {
     const spool = (this.#spool ??= await this.#options.openSpool());
-    const batch = concat(...this.#parts);
-    this.#parts = [];
-    this.#partsSize = 0;
+    const batch = this.#joinParts();
     await this.#spooling;
     this.#spooling = spool.append(batch);
     this.#spooling.catch(() => undefined); // it is awaited before the next
+  }
+
+  /** What has come in as one array, which stays until the join after the next. */
+  #joinParts(): Uint8Array {
+    const [written, writing] = this.#joined;
+    const array = written.length >= this.#partsSize ? written : new Uint8Array(this.#partsSize);
+    this.#joined = [writing, array];
+    let size = 0;
+    for (const part of this.#parts) {
+      array.set(part, size);
+      size += part.length;
+    }
+    this.#parts = [];
+    this.#partsSize = 0;
+    return array.subarray(0, size);
   }
 
   #reader(): KeyedPlaintext['read'] {
