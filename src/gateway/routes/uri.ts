@@ -51,7 +51,7 @@ async function getFile(services: GatewayServices, request: FastifyRequest, reply
   const capability = readable(requireCapability(text));
   const size = capability.kind === 'lit' ? capability.data.length : capability.size;
   const tag = entityTag(services, capability);
-  if (tag !== undefined && request.headers['if-none-match'] === tag)
+  if (tag !== undefined && matches(request.headers['if-none-match'], tag))
     return reply.code(304).headers({ etag: tag }).send();
   const range = requestedRange(request.headers.range, size);
   if (range === 'unsatisfiable') {
@@ -118,6 +118,15 @@ function readable(capability: KnownCapability): ReadableCapability {
 function entityTag(services: GatewayServices, capability: ReadableCapability): string | undefined {
   const storageIndex = storageIndexOf(services.crypto, capability);
   return storageIndex === undefined ? undefined : `"${formatBase32(storageIndex)}-"`;
+}
+
+/**
+ * Whether an If-None-Match header names the file: `*`, or a list with its tag. The reference sends its tags without
+ * quotation marks, and what was cached from it is the same file.
+ */
+function matches(header: string | undefined, tag: string): boolean {
+  const tags = (header ?? '').split(',').map((text) => text.trim().replace(/^W\//, ''));
+  return tags.some((text) => text === '*' || text === tag || `"${text}"` === tag);
 }
 
 /** An argument changes what a request means, so one that this version does not know must not be ignored. */
