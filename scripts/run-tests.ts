@@ -32,5 +32,5 @@ try {
 rmSync(folder, { recursive: true, force: true });
 const [passed, failed, skipped] = ['pass', 'fail', 'skip'].map((name) => countOf(results, name));
 const skippedText = skipped === 0 ? '' : `, ${String(skipped)} skipped`;
-console.log(`${String(passed)} passed, ${String(failed)} failed${skippedText}`);
+console.log(`\n${String(passed)} passed, ${String(failed)} failed${skippedText}`);
 process.exitCode = passed === 0 ? 1 : (status ?? 1);

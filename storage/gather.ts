@@ -6,6 +6,8 @@
  * bodies arrive together, so that all of them hold a bounded amount of memory.
  */
 
+import type { BodyPieces } from './share-store.js';
+
 /** The largest batch, in bytes. */
 export const BATCH_SIZE_MAX = 512 * 1024;
 /** What the batches of all bodies may add up to, in bytes; each body has one being filled and one being written. */
@@ -23,23 +25,21 @@ export function batchSize(bodyCount: number): number {
  * @param pair - what the batches are made in; released by the caller, once the last batch was written.
  * @returns each batch as one array, which stays as it is until the batch after the next is begun.
  */
-export async function* gather(
-  body: AsyncIterable<Uint8Array>,
-  targetSize: () => number,
-  pair: BatchPair,
-): AsyncGenerator<Uint8Array> {
+export async function* gather(body: BodyPieces, targetSize: () => number, pair: BatchPair): AsyncGenerator<Uint8Array> {
   let batch = new Uint8Array(0);
   let size = 0;
-  for await (const piece of body) {
-    for (let taken = 0; taken < piece.length;) {
-      if (size === 0) batch = pair.next(targetSize());
-      const room = piece.subarray(taken, taken + batch.length - size);
-      batch.set(room, size);
-      taken += room.length;
-      size += room.length;
-      if (size < batch.length) continue;
-      yield batch;
-      size = 0;
+  for await (const arrived of body) {
+    for (const piece of arrived instanceof Uint8Array ? [arrived] : arrived) {
+      for (let taken = 0; taken < piece.length;) {
+        if (size === 0) batch = pair.next(targetSize());
+        const room = piece.subarray(taken, taken + batch.length - size);
+        batch.set(room, size);
+        taken += room.length;
+        size += room.length;
+        if (size < batch.length) continue;
+        yield batch;
+        size = 0;
+      }
     }
   }
   if (size > 0) yield batch.subarray(0, size);

@@ -90,6 +90,7 @@ class PieceQueue {
   #ended = false;
   #failure: Error | undefined;
   #wake: () => void = () => undefined;
+  #waking = false;
 
   constructor(request: IncomingMessage) {
     this.#request = request;
@@ -125,8 +126,18 @@ class PieceQueue {
     this.#pieces.push(piece);
     this.#size += piece.length;
     if (this.#size >= QUEUE_SIZE_MAX) this.#request.pause();
-    this.#wake();
+    this.#wakeSoon();
   };
+
+  /** Once for all that the system hands over in this turn, rather than for each piece. */
+  #wakeSoon(): void {
+    if (this.#waking) return;
+    this.#waking = true;
+    setImmediate(() => {
+      this.#waking = false;
+      this.#wake();
+    });
+  }
 
   readonly #onEnd = (): void => {
     this.#ended = true;
@@ -145,10 +156,10 @@ class PieceQueue {
 }
 
 /**
- * The pieces of the body. A client that waits for "100 Continue" is told to go on at the first of them.
+ * The pieces of the body, as many at a time as have arrived. A client that waits for "100 Continue" is told to go on at the first of them.
  * @throws ERR_TIMEOUT when the body is cut for its slowness, or the socket's error.
  */
-export async function* readBody({ clock, request, response }: BodySource): AsyncGenerator<Uint8Array> {
+export async function* readBody({ clock, request, response }: BodySource): AsyncGenerator<readonly Uint8Array[]> {
   if (request.headers.expect !== undefined) response.writeContinue();
   const guard = new RateGuard(clock, () => {
     request.destroy(new TahoeError('ERR_TIMEOUT', { what: 'the body', timeoutMs: BODY_RATE_INTERVAL_MS }));
@@ -160,7 +171,7 @@ export async function* readBody({ clock, request, response }: BodySource): Async
       const pieces = await queue.take();
       guard.received(pieces.reduce((size, piece) => size + piece.length, 0));
       if (pieces.length === 0) return;
-      yield* pieces;
+      yield pieces;
     }
   } finally {
     guard.end();
@@ -176,10 +187,10 @@ export async function* readBody({ clock, request, response }: BodySource): Async
 export async function readMessage(source: BodySource, sizeMax: number): Promise<Uint8Array> {
   const pieces: Uint8Array[] = [];
   let size = 0;
-  for await (const piece of readBody(source)) {
-    size += piece.length;
+  for await (const arrived of readBody(source)) {
+    size += arrived.reduce((sum, piece) => sum + piece.length, 0);
     if (size > sizeMax) throw messageTooLarge(sizeMax);
-    pieces.push(piece);
+    pieces.push(...arrived);
   }
   return concat(...pieces);
 }

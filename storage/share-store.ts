@@ -56,6 +56,9 @@ export interface WriteProgress {
   readonly required: readonly ByteRange[];
 }
 
+/** A body in the order of its bytes: piece by piece, or several pieces at a time. */
+export type BodyPieces = AsyncIterable<Uint8Array | readonly Uint8Array[]>;
+
 /** One upload in progress. */
 export interface UploadHandle {
   readonly allocatedSize: number;
@@ -68,7 +71,7 @@ export interface UploadHandle {
    *   ERR_NO_SUCH_UPLOAD when the upload ends meanwhile; ERR_TIMEOUT when another write holds this range.
    *   Whatever `body` throws.
    */
-  write(range: ByteRange, body: AsyncIterable<Uint8Array>): Promise<WriteProgress>;
+  write(range: ByteRange, body: BodyPieces): Promise<WriteProgress>;
   /** Ends the upload; its number is free when this resolves. */
   abort(): Promise<void>;
 }

@@ -18,7 +18,7 @@ import type { BatchPool } from './gather.js';
 import { RangeClaims, RangeSet } from './range-set.js';
 import type { ShareFile } from './share-files.js';
 import { UPLOAD_FRAGMENT_COUNT_MAX, UPLOAD_IDLE_TIMEOUT_MS } from './share-store.js';
-import type { UploadHandle, WriteProgress } from './share-store.js';
+import type { BodyPieces, UploadHandle, WriteProgress } from './share-store.js';
 
 /** How long a write waits for another one that holds the same bytes: longer than a silent body is borne. */
 const CLAIM_TIMEOUT_MS = 90_000;
@@ -96,7 +96,7 @@ export class Upload implements UploadHandle {
     return this.allocatedSize - this.#written.size;
   }
 
-  async write(range: ByteRange, body: AsyncIterable<Uint8Array>): Promise<WriteProgress> {
+  async write(range: ByteRange, body: BodyPieces): Promise<WriteProgress> {
     if (range.end > this.allocatedSize) {
       throw new TahoeError('ERR_BEYOND_ALLOCATION', { allocatedSize: this.allocatedSize });
     }
@@ -116,7 +116,7 @@ export class Upload implements UploadHandle {
     }
   }
 
-  async #writeInTurn(range: ByteRange, body: AsyncIterable<Uint8Array>): Promise<void> {
+  async #writeInTurn(range: ByteRange, body: BodyPieces): Promise<void> {
     const release = await this.#claims.take(range, (holder) => this.#waitFor(holder));
     try {
       if (this.#written.count >= UPLOAD_FRAGMENT_COUNT_MAX && !this.#written.touches(range)) {
@@ -145,7 +145,7 @@ export class Upload implements UploadHandle {
   }
 
   /** Takes the body in; one batch is gathered while the one before it is being written. */
-  async #receive(range: ByteRange, body: AsyncIterable<Uint8Array>): Promise<void> {
+  async #receive(range: ByteRange, body: BodyPieces): Promise<void> {
     const expected = range.end - range.begin;
     let received = 0;
     let placing: Promise<void> = Promise.resolve();

@@ -2,7 +2,7 @@
 import { mkdir, readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
-import { outcomeOf, printed, startProgram, temporaryDirectory } from './fixtures/program.js';
+import { outcomeOf, printed, startProgram, temporaryDirectory } from '../cli/fixtures/program.js';
 
 // A busy machine needs longer than tap waits for a file.
 t.setTimeout(180_000);
