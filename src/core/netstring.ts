@@ -3,7 +3,6 @@
  * Tahoe frames hashed values and URI extension blocks with them.
  * @see Tahoe-LAFS docs/specifications/file-encoding.rst; D. J. Bernstein, "Netstrings"
  */
-import { concat, utf8 } from './bytes.js';
 import { TahoeError } from './errors.js';
 
 const COLON = 0x3a;
@@ -13,7 +12,13 @@ const LENGTH_DIGITS_MAX = 16;
 
 /** `<length>:<bytes>,` */
 export function encodeNetstring(bytes: Uint8Array): Uint8Array {
-  return concat(utf8(`${String(bytes.length)}:`), bytes, utf8(','));
+  const digits = String(bytes.length);
+  const netstring = new Uint8Array(digits.length + bytes.length + 2);
+  for (let i = 0; i < digits.length; i++) netstring[i] = digits.charCodeAt(i);
+  netstring[digits.length] = COLON;
+  netstring.set(bytes, digits.length + 1);
+  netstring[netstring.length - 1] = COMMA;
+  return netstring;
 }
 
 /**
