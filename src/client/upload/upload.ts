@@ -30,7 +30,7 @@ import type { Selection } from './selection.js';
 import { ShareWriter } from './share-writer.js';
 
 /** What all shares of one upload may hold in memory together, in bytes. */
-const BUFFER_SIZE_MAX = 33_554_432;
+const BUFFER_SIZE_MAX = 25_165_824;
 const BATCH_SIZE_MAX = 2_097_152;
 const BATCH_SIZE_MIN = 65_536;
 /** A share that keeps all others waiting for so long is given up, if the file stays happy without it. */
