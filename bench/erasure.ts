@@ -12,6 +12,7 @@ import { createHash } from 'node:crypto';
 import { createInterface } from 'node:readline';
 import { createErasureCodec } from '#core/erasure/codec.js';
 import { hasSimd, instantiateKernel, type KernelKind } from '#core/erasure/kernel.js';
+import { median } from './report.js';
 
 const needed = 3;
 const total = 10;
@@ -96,10 +97,6 @@ async function python(path: string): Promise<{ take: Contender; end: () => void 
     console.error(`SKIPPED: ${String(error)}; nothing is compared with it. Give one with --python PATH.`);
     return undefined;
   }
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1] ?? NaN;
 }
 
 /** All contenders in turn, `rounds` times after one that does not count. */
