@@ -5,9 +5,10 @@
  *
  * Two grids stand at once, one of each program, all nodes as processes on this machine, everything over HTTPS. The
  * programs take turns; each round uploads fresh random bytes by HTTP PUT to the gateway and reads them back by GET.
- * Included: hashing, encryption, coding, TLS at both ends, writing to disk; in ours also syncing to disk. Every
+ * Before each round the disk is synced, so that nobody waits for what the other left unwritten. Included: hashing, encryption, coding, TLS at both ends, writing to disk; in ours also syncing to disk. Every
  * byte that comes back is compared. Prints one JSON line a result: seconds (median, least, most) and ratios.
  */
+import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { performance } from 'node:perf_hooks';
@@ -55,6 +56,7 @@ async function get(url: string, capability: string): Promise<Buffer[]> {
 
 async function round(url: string, times: Times): Promise<void> {
   const bytes = randomBytes(sizeBytes);
+  execFileSync('sync');
   const start = performance.now();
   const capability = await put(url, bytes);
   const stored = performance.now();

@@ -6,7 +6,6 @@
  * another ends silence, and nothing is followed, retried or unpacked. A body is sent from the caller's arrays and a
  * reply gathered into one, with one copy.
  */
-import { Readable } from 'node:stream';
 import { errors } from 'undici';
 import type { Dispatcher } from 'undici';
 import type { Clock } from '#core/environment.js';
@@ -27,6 +26,15 @@ const brokenReplies: Readonly<Record<string, string>> = {
 };
 const TOO_LONG = 'its body is longer than it may be';
 
+/** A body that is at hand, or one that is made while it is sent, as `StorageServer.streamWrite` says. */
+export type ExchangeBody =
+  readonly Uint8Array[] | { readonly size: number; readonly chunks: AsyncIterable<Uint8Array> };
+
+/** In bytes. */
+export function bodySize(body: ExchangeBody): number {
+  return 'chunks' in body ? body.size : body.reduce((size, part) => size + part.length, 0);
+}
+
 /** What to ask, and what to take for an answer. */
 export interface ExchangeRequest {
   /** What this is for, e.g. `reading share 3 of …`; it appears in errors and holds no secret. */
@@ -35,8 +43,8 @@ export interface ExchangeRequest {
   readonly method: 'GET' | 'PUT' | 'POST' | 'PATCH';
   readonly path: string;
   readonly headers: Readonly<Record<string, string | string[]>>;
-  /** Sent one after the other, not copied; they must not change until the exchange has ended. */
-  readonly body: readonly Uint8Array[];
+  /** Arrays are sent one after the other, not copied; they must not change until the exchange has ended. */
+  readonly body: ExchangeBody;
   /** Judges a reply by its head. @throws UnusableReply when it is no answer. */
   readonly boundBody: (status: number, headers: ReplyHeaders) => BodyBound;
   /** For the whole exchange, waiting for a connection included. */
@@ -76,6 +84,8 @@ class Exchange implements Dispatcher.DispatchHandler {
   #controller: Dispatcher.DispatchController | undefined;
   #informationalCount = 0;
   #bytesMoved = 0;
+  /** Whether the next chunk of the body is being made. */
+  #making = false;
   #status = 0;
   #body: BodyCollector | undefined;
 
@@ -98,10 +108,10 @@ class Exchange implements Dispatcher.DispatchHandler {
     try {
       if (signal?.aborted === true) cancel();
       else {
-        const size = body.reduce((sum, part) => sum + part.length, 0);
+        const size = bodySize(body);
         const length = method === 'GET' ? {} : { 'content-length': String(size) };
         const options = { method, path, headers: { ...headers, ...length } };
-        dispatcher.dispatch({ ...options, body: size === 0 ? null : this.#stream() }, this);
+        dispatcher.dispatch({ ...options, body: size === 0 ? null : toBody(this.#pieces()) }, this);
       }
       return await this.#promise;
     } finally {
@@ -164,7 +174,7 @@ class Exchange implements Dispatcher.DispatchHandler {
     const { silenceTimeoutMs } = this.#request;
     const bytesMoved = this.#bytesMoved;
     this.#cancelSilence = this.#clock.schedule(silenceTimeoutMs, () => {
-      if (this.#bytesMoved === bytesMoved) this.#expire(silenceTimeoutMs);
+      if (this.#bytesMoved === bytesMoved && !this.#making) this.#expire(silenceTimeoutMs);
       else this.#watchSilence();
     });
   }
@@ -192,18 +202,28 @@ class Exchange implements Dispatcher.DispatchHandler {
 
   // ---- bodies ----------------------------------------------------------------------------------------------
 
-  #stream(): Readable {
-    return Readable.from(this.#slices(), { objectMode: false, highWaterMark: BODY_SLICE_SIZE });
-  }
-
-  *#slices(): Generator<Uint8Array> {
-    for (const part of this.#request.body) {
+  /** The body as undici asks for it: a piece is asked for when those before it have been handed to the system. */
+  async *#pieces(): AsyncGenerator<Uint8Array> {
+    const { body } = this.#request;
+    const parts = 'chunks' in body ? this.#ownTime(body.chunks) : body;
+    for await (const part of parts) {
       for (let begin = 0; begin < part.length; begin += BODY_SLICE_SIZE) {
         const slice = part.subarray(begin, begin + BODY_SLICE_SIZE);
         this.#bytesMoved += slice.length;
         yield slice;
       }
     }
+  }
+
+  /** Notes that time in which the next chunk is being made is not the server's silence. */
+  async *#ownTime(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+    this.#making = true;
+    for await (const chunk of chunks) {
+      this.#making = false;
+      yield chunk;
+      this.#making = true;
+    }
+    this.#making = false;
   }
 
   #collectorFor(status: number, headers: ReplyHeaders): BodyCollector {
@@ -236,6 +256,11 @@ class Exchange implements Dispatcher.DispatchHandler {
     const { what, shortName } = this.#request;
     return new TahoeError('ERR_SERVER_REPLY', { server: shortName, what, reason }, { cause });
   }
+}
+
+/** undici takes iterables, as its documentation says; its types name only one of them. */
+function toBody(pieces: AsyncIterable<Uint8Array>): NonNullable<Dispatcher.DispatchOptions['body']> {
+  return pieces as unknown as NonNullable<Dispatcher.DispatchOptions['body']>;
 }
 
 /** Gathers a body into one array, which grows by doubling unless its size is known. */

@@ -28,7 +28,8 @@ import {
 } from '#wire/storage.js';
 import type { AllocateReply, ByteRange, StorageVersion } from '#wire/storage.js';
 import { ConnectionLane } from './connection-lane.js';
-import type { ExchangeReply, ExchangeRequest } from './http-exchange.js';
+import { bodySize } from './http-exchange.js';
+import type { ExchangeBody, ExchangeReply, ExchangeRequest } from './http-exchange.js';
 import { boundCbor, boundIgnored, boundRead, checkAllocated, describeStatus, UnusableReply } from './https-replies.js';
 import type { BodyBound, ReplyHeaders } from './https-replies.js';
 import { PinnedConnector } from './pinned-connector.js';
@@ -45,6 +46,8 @@ import type {
 export interface HttpsLimits {
   /** Connections to the server at a time, each kept alive and with one call at a time; one more is for `version`. */
   readonly connectionCountMax: number;
+  /** How many of them may be held by bodies that are made while they are sent; the others stay for short calls. */
+  readonly streamCountMax: number;
   /** Calls at a time, running and waiting for a connection together; one more fails at once. */
   readonly callCountMax: number;
   /** TCP and TLS of one connection. */
@@ -62,6 +65,7 @@ export interface HttpsLimits {
 /** The limits unless told otherwise. */
 export const defaultHttpsLimits: HttpsLimits = {
   connectionCountMax: 8,
+  streamCountMax: 4,
   callCountMax: 256,
   connectTimeoutMs: 10_000,
   callTimeoutMs: 60_000,
@@ -70,6 +74,8 @@ export const defaultHttpsLimits: HttpsLimits = {
   idleTimeoutMs: 30_000,
 };
 
+/** How the versions of servers begin that take long bodies piece by piece. */
+const STREAMING_VERSION = 'tallac/';
 /** The longest time a clock can wait. */
 const TIMEOUT_MAX_MS = 2 ** 31 - 1;
 
@@ -87,7 +93,7 @@ interface Operation {
   readonly method: ExchangeRequest['method'];
   readonly path: string;
   readonly headers?: Readonly<Record<string, string | string[]>>;
-  readonly body?: readonly Uint8Array[];
+  readonly body?: ExchangeBody;
   /** Bytes that the answer is expected to have, for the deadline. */
   readonly replySize?: number;
   /** The statuses that are an answer. */
@@ -109,6 +115,9 @@ export class HttpsStorageServer implements StorageServer {
   readonly #lane: ConnectionLane;
   /** One connection of its own, so that a server is not taken for dead while bulk fills the others. */
   readonly #versionLane: ConnectionLane;
+  /** Whether it takes long bodies piece by piece; the reference reads each body as a whole. */
+  #takesStreams = false;
+  #streamCount = 0;
 
   constructor(options: HttpsStorageServerOptions) {
     const { identity, nurl, clock } = options;
@@ -133,12 +142,14 @@ export class HttpsStorageServer implements StorageServer {
   }
 
   async version(options?: CallOptions): Promise<StorageVersion> {
-    return this.#askCbor(
+    const version = await this.#askCbor(
       { what: 'the version', method: 'GET', path: storagePath.version, statuses: [200] },
       decodeVersion,
       options,
       this.#versionLane,
     );
+    this.#takesStreams = version.applicationVersion.startsWith(STREAMING_VERSION);
+    return version;
   }
 
   async allocate(
@@ -172,7 +183,37 @@ export class HttpsStorageServer implements StorageServer {
     parts: readonly Uint8Array[],
     options?: CallOptions,
   ): Promise<{ complete: boolean }> {
-    const range = checkRange({ begin: offset, end: offset + sizeOf(parts) });
+    const range = { begin: offset, end: offset + bodySize(parts) };
+    return this.#write(storageIndex, shareNumber, uploadSecret, range, parts, options);
+  }
+
+  async streamWrite(
+    storageIndex: Uint8Array,
+    shareNumber: number,
+    uploadSecret: Uint8Array,
+    range: ByteRange,
+    chunks: AsyncIterable<Uint8Array>,
+    options?: CallOptions,
+  ): Promise<{ complete: boolean } | undefined> {
+    // Never waiting for a connection: one that is held waits for other servers, whose connections wait for this one.
+    if (!this.#takesStreams || this.#streamCount >= this.#limits.streamCountMax) return undefined;
+    this.#streamCount += 1;
+    try {
+      const body = { size: range.end - range.begin, chunks };
+      return await this.#write(storageIndex, shareNumber, uploadSecret, range, body, options);
+    } finally {
+      this.#streamCount -= 1;
+    }
+  }
+
+  async #write(
+    storageIndex: Uint8Array,
+    shareNumber: number,
+    uploadSecret: Uint8Array,
+    range: ByteRange,
+    body: ExchangeBody,
+    options?: CallOptions,
+  ): Promise<{ complete: boolean }> {
     return this.#askCbor(
       {
         what: `writing ${describeShare(storageIndex, shareNumber)}`,
@@ -180,14 +221,14 @@ export class HttpsStorageServer implements StorageServer {
         path: storagePath.share(storageIndex, shareNumber),
         headers: {
           'content-type': SHARE_MEDIA_TYPE,
-          'content-range': formatContentRange(range),
+          'content-range': formatContentRange(checkRange(range)),
           'x-tahoe-authorization': dangerouslyFormatSecret('upload-secret', uploadSecret),
         },
-        body: parts,
+        body,
         statuses: [200, 201],
       },
-      (body, status) => {
-        decodeRequired(body);
+      (reply, status) => {
+        decodeRequired(reply);
         return { complete: status === 201 };
       },
       options,
@@ -319,7 +360,7 @@ export class HttpsStorageServer implements StorageServer {
         if (!statuses.includes(status)) throw new UnusableReply(describeStatus(status));
         return status < 400 ? boundBody(status, replyHeaders) : boundIgnored();
       },
-      timeoutMs: timeoutMs ?? this.#timeoutFor(sizeOf(body) + (operation.replySize ?? 0)),
+      timeoutMs: timeoutMs ?? this.#timeoutFor(bodySize(body) + (operation.replySize ?? 0)),
       silenceTimeoutMs: this.#limits.silenceTimeoutMs,
       signal,
       endedUsedConnection: (error) => this.#connector.endedUsedConnection(error),
@@ -341,10 +382,6 @@ function dangerouslyFormatLeaseSecrets({ renewSecret, cancelSecret }: ShareSecre
 
 function describeShare(storageIndex: Uint8Array, shareNumber: number): string {
   return `share ${String(shareNumber)} of ${formatBase32(storageIndex)}`;
-}
-
-function sizeOf(parts: readonly Uint8Array[]): number {
-  return parts.reduce((size, part) => size + part.length, 0);
 }
 
 /** A range with nothing in it cannot be said in HTTP: whoever asks has made a mistake. */

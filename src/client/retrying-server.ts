@@ -2,7 +2,7 @@
  * Tries once more what a closed connection cost, where that is safe.
  *
  * A server may close a kept-alive connection at the very moment a request is sent on it; then no reply comes, and the
- * request is sent again over another connection. Calls that change nothing are also sent again when their connection
+ * request is sent again over another connection, unless its body was made while it was sent. Calls that change nothing are also sent again when their connection
  * closed at another time. Nothing else is retried: not a refusal, not a timeout, not a failed connection attempt.
  */
 import type { Clock } from '#core/environment.js';
@@ -45,5 +45,6 @@ export class RetryingServer extends StorageServerDecorator {
 
 function mayRetry(operation: OperationName, error: unknown): boolean {
   if (!isTahoeError(error, 'ERR_CONNECTION_CLOSED')) return false;
+  if (operation === 'streamWrite') return false;
   return readOnlyOperations.has(operation) || (error.facts.keptAlive && !error.facts.replyBegun);
 }

@@ -1,7 +1,7 @@
 /**
  * A storage server around others: the shape of retry, of choosing among addresses, of watching, of faults in tests.
  *
- * A decorator says in one place, `around`, what happens around every call; the eight operations only name themselves.
+ * A decorator says in one place, `around`, what happens around every call; the nine operations only name themselves.
  */
 import type { AllocateReply, ByteRange, StorageVersion } from '#wire/storage.js';
 import { shortNameOf } from './storage-server.js';
@@ -15,7 +15,7 @@ import type {
 
 /** The operations that go to the server. */
 export type OperationName =
-  'version' | 'allocate' | 'write' | 'abort' | 'listShares' | 'read' | 'addLease' | 'reportCorrupt';
+  'version' | 'allocate' | 'write' | 'streamWrite' | 'abort' | 'listShares' | 'read' | 'addLease' | 'reportCorrupt';
 
 /** One call, still without a server to go to. */
 export type Call<Reply> = (server: StorageServer, options: CallOptions) => Promise<Reply>;
@@ -64,6 +64,21 @@ export abstract class StorageServerDecorator implements StorageServer {
     return this.around(
       'write',
       (server, inner) => server.write(storageIndex, shareNumber, uploadSecret, offset, parts, inner),
+      options,
+    );
+  }
+
+  streamWrite(
+    storageIndex: Uint8Array,
+    shareNumber: number,
+    uploadSecret: Uint8Array,
+    range: ByteRange,
+    chunks: AsyncIterable<Uint8Array>,
+    options: CallOptions = {},
+  ): Promise<{ complete: boolean } | undefined> {
+    return this.around(
+      'streamWrite',
+      (server, inner) => server.streamWrite(storageIndex, shareNumber, uploadSecret, range, chunks, inner),
       options,
     );
   }

@@ -68,6 +68,22 @@ export interface StorageServer extends ServerIdentity {
     options?: CallOptions,
   ): Promise<{ complete: boolean }>;
 
+  /**
+   * Writes `range` as one long request whose body is made while it is sent: `chunks` are asked for as the server
+   * takes them and add up to the range. A chunk of 16 KiB or more was copied when the next one is asked for; a
+   * smaller one must not change until the call has ended.
+   * @returns whether the share is complete now; undefined when such a request is not for this server or not for
+   *   now, without having asked for a chunk: then `write` is the way.
+   */
+  streamWrite(
+    storageIndex: Uint8Array,
+    shareNumber: number,
+    uploadSecret: Uint8Array,
+    range: ByteRange,
+    chunks: AsyncIterable<Uint8Array>,
+    options?: CallOptions,
+  ): Promise<{ complete: boolean } | undefined>;
+
   /** Gives up an incomplete share. */
   abort(storageIndex: Uint8Array, shareNumber: number, uploadSecret: Uint8Array, options?: CallOptions): Promise<void>;
 

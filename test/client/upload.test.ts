@@ -100,6 +100,28 @@ t.test('a server that dies in the middle is given up; one too many fails the upl
   }
 });
 
+t.test('servers that like it get each share as one long request, with the same bytes', async (t) => {
+  const long = seededBytes('streamed', 9_000_000);
+  const batches = new MemoryGrid(10);
+  const capability = await batches.uploadChk(long);
+  const streams = new MemoryGrid(10);
+  for (const server of streams.servers) server.takesStreams = true;
+  t.same(await streams.uploadChk(long), capability);
+  for (const [i, { shares }] of streams.servers.entries()) {
+    const others = batches.servers[i]?.shares;
+    t.ok([...shares].every(([place, share]) => equalBytes(share, others?.get(place) ?? new Uint8Array(0))));
+  }
+  const [deaf, stuck] = streams.servers;
+  if (!deaf || !stuck) throw new RangeError('ten servers');
+  deaf.write = () => Promise.reject(deaf.refusal('write'));
+  stuck.write = (_index, _share, _secret, _offset, _parts, options) => hang(options);
+  const upload = streams.upload(seededBytes('another', 9_000_000));
+  await settle(500);
+  streams.clock.advance(15_000);
+  t.equal(serversOfHappiness((await upload).holdings), 8, 'the others go on without a deaf and a stuck one');
+  t.notOk(streams.servers.some((server) => server.uploads.size > 0));
+});
+
 t.test('a server that stops answering is given up when it has kept the others waiting', async (t) => {
   const grid = new MemoryGrid(10);
   const [stuck] = grid.servers;

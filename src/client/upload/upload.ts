@@ -22,17 +22,22 @@ import { segmentSizeOf } from '#core/immutable/parameters.js';
 import { deriveImmutableStorageIndex } from '#core/derive.js';
 import { leaseSecrets } from '#core/lease.js';
 import type { StorageServer } from '../storage-server.js';
-import { BlockPool } from './block-pool.js';
 import { receivePlaintext } from './plaintext.js';
 import type { KeyedPlaintext, Spool } from './plaintext.js';
 import { selectServers } from './selection.js';
 import type { Selection } from './selection.js';
+import { ChunkPool } from './share-queue.js';
 import { ShareWriter } from './share-writer.js';
 
 /** What all shares of one upload may hold in memory together, in bytes. */
 const BUFFER_SIZE_MAX = 25_165_824;
-const BATCH_SIZE_MAX = 2_097_152;
-const BATCH_SIZE_MIN = 65_536;
+/** How much of one share is written to its connection at once, in bytes. */
+const CHUNK_SIZE_MAX = 262_144;
+const CHUNK_SIZE_MIN = 16_384;
+/** How many chunks one share holds at least where memory allows: half of them make a request to most servers. */
+const CHUNK_COUNT = 8;
+/** So many are as good as more: a request of half of them is large enough. */
+const CHUNK_COUNT_MAX = 16;
 /** A share that keeps all others waiting for so long is given up, if the file stays happy without it. */
 const STRAGGLER_TIMEOUT_MS = 15_000;
 /** How many servers' reasons a failure names. */
@@ -131,26 +136,24 @@ class Upload {
   readonly #encoder: ShareEncoder;
   #writers: ShareWriter[];
   readonly #reasons: string[] = [];
-  readonly #pool = new BlockPool();
   #wake: () => void = () => undefined;
 
   constructor(context: UploadContext, storageIndex: Uint8Array, selection: Selection, encoder: ShareEncoder) {
     this.#context = context;
     this.#selection = selection;
     this.#encoder = encoder;
-    const room = Math.floor(BUFFER_SIZE_MAX / Math.max(1, selection.reservations.length) / 2);
-    const batchSize = Math.max(BATCH_SIZE_MIN, Math.min(BATCH_SIZE_MAX, room));
-    this.#writers = selection.reservations.map(
-      (reservation) =>
-        new ShareWriter(storageIndex, reservation, batchSize, {
-          changed: () => {
-            this.#wake();
-          },
-          sent: (bytes) => {
-            this.#pool.giveBack(bytes);
-          },
-        }),
-    );
+    const room = Math.floor(BUFFER_SIZE_MAX / Math.max(1, selection.reservations.length));
+    const chunkSize = Math.max(CHUNK_SIZE_MIN, Math.min(CHUNK_SIZE_MAX, Math.floor(room / CHUNK_COUNT)));
+    const shared = {
+      storageIndex,
+      shareSize: encoder.layout.allocatedSize,
+      pool: new ChunkPool(chunkSize),
+      chunkCountMax: Math.max(2, Math.min(CHUNK_COUNT_MAX, Math.floor(room / chunkSize))),
+      changed: () => {
+        this.#wake();
+      },
+    };
+    this.#writers = selection.reservations.map((reservation) => new ShareWriter({ ...shared, reservation }));
   }
 
   async run(
@@ -166,7 +169,6 @@ class Upload {
       const encoded = this.#encoder.finish();
       for (const writer of this.#writers) {
         writer.push(encoded.trailers[writer.reservation.shareNumber] ?? new Uint8Array(0));
-        writer.end();
       }
       await this.#waitFor((writer) => writer.complete, signal);
       return encoded;
@@ -188,6 +190,7 @@ class Upload {
     const header = encodeShareHeader(file, layout);
     for (const writer of this.#writers) writer.push(header);
     let next = plaintext.read(0, segmentSizeOf(file, 0));
+    let spare: Uint8Array[] = [];
     for (let segment = 0; segment < file.segmentCount; segment++) {
       const bytes = await next;
       const end = segment * file.segmentSize + bytes.length;
@@ -195,13 +198,10 @@ class Upload {
         next = plaintext.read(end, segmentSizeOf(file, segment + 1));
         next.catch(() => undefined); // handled when it is awaited
       }
-      const blocks = this.#encoder.encodeSegment(bytes, this.#pool.take(file.total));
+      const blocks = this.#encoder.encodeSegment(bytes, spare);
       await this.#waitFor((writer) => writer.hasRoom, signal);
-      for (const writer of this.#writers) {
-        const block = blocks[writer.reservation.shareNumber] ?? new Uint8Array(0);
-        this.#pool.lend(block);
-        writer.push(block);
-      }
+      for (const writer of this.#writers) writer.push(blocks[writer.reservation.shareNumber] ?? new Uint8Array(0));
+      spare = blocks.slice(file.needed);
       progress?.(end, file.size);
     }
   }
