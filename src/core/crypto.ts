@@ -17,22 +17,26 @@ export interface StreamCipher {
   process(bytes: Uint8Array): Uint8Array;
 }
 
-/** The primitives. All providers give the same bytes. */
-export interface CryptoProvider {
-  readonly name: string;
+/** The primitives that every byte of a file passes through. */
+export interface BulkCrypto {
   /** SHA-256, 32 bytes. */
   sha256(bytes: Uint8Array): Uint8Array;
   sha256Hasher(): Hasher;
-  /** SHA-1, 20 bytes: only for the permutation of servers and tub ids, where Tahoe fixed it. */
-  sha1(bytes: Uint8Array): Uint8Array;
-  /** BLAKE2b with 32 bytes of output and no key: how containers of version 2 keep lease secrets. */
-  blake2b256(bytes: Uint8Array): Uint8Array;
   /**
    * AES in counter mode, the counter 128 bits big-endian and zero at offset 0.
    * @param key - 16 or 32 bytes.
    * @param offset - where in the key stream to begin, in bytes.
    */
   aesCtr(key: Uint8Array, offset: number): StreamCipher;
+}
+
+/** The primitives. All providers give the same bytes. */
+export interface CryptoProvider extends BulkCrypto {
+  readonly name: string;
+  /** SHA-1, 20 bytes: only for the permutation of servers and tub ids, where Tahoe fixed it. */
+  sha1(bytes: Uint8Array): Uint8Array;
+  /** BLAKE2b with 32 bytes of output and no key: how containers of version 2 keep lease secrets. */
+  blake2b256(bytes: Uint8Array): Uint8Array;
   /** @param seed - 32 bytes. @returns the 32-byte public key. */
   ed25519PublicKey(seed: Uint8Array): Uint8Array;
   /** @returns a 64-byte signature. */

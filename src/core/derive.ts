@@ -9,7 +9,7 @@
  * @see Tahoe-LAFS docs/specifications/file-encoding.rst; lease-secret derivation in derive_renewal_secret.py
  */
 import { concat, utf8 } from './bytes.js';
-import type { CryptoProvider, Hasher } from './crypto.js';
+import type { BulkCrypto, Hasher } from './crypto.js';
 import { encodeNetstring } from './netstring.js';
 
 const HASH_SIZE = 32;
@@ -40,10 +40,10 @@ const framedTags = new Map<string, Uint8Array>(
 
 /** A tagged hash that is fed piece by piece; `digest` ends it with `size` bytes. */
 export class TaggedHasher {
-  readonly #crypto: CryptoProvider;
+  readonly #crypto: BulkCrypto;
   readonly #inner: Hasher;
 
-  constructor(crypto: CryptoProvider, tag: Uint8Array) {
+  constructor(crypto: BulkCrypto, tag: Uint8Array) {
     this.#crypto = crypto;
     this.#inner = crypto.sha256Hasher().update(encodeNetstring(tag));
   }
@@ -59,13 +59,13 @@ export class TaggedHasher {
 }
 
 /** TH with any tag. Large values are hashed without being copied. */
-export function taggedHash(crypto: CryptoProvider, tag: Uint8Array, value: Uint8Array, size = HASH_SIZE): Uint8Array {
+export function taggedHash(crypto: BulkCrypto, tag: Uint8Array, value: Uint8Array, size = HASH_SIZE): Uint8Array {
   return new TaggedHasher(crypto, tag).update(value).digest(size);
 }
 
 /** TPH with any tag. */
 export function taggedPairHash(
-  crypto: CryptoProvider,
+  crypto: BulkCrypto,
   tag: Uint8Array,
   a: Uint8Array,
   b: Uint8Array,
@@ -74,24 +74,24 @@ export function taggedPairHash(
   return taggedHash(crypto, tag, concat(encodeNetstring(a), encodeNetstring(b)), size);
 }
 
-function known(crypto: CryptoProvider, tag: string, value: Uint8Array, size = HASH_SIZE): Uint8Array {
+function known(crypto: BulkCrypto, tag: string, value: Uint8Array, size = HASH_SIZE): Uint8Array {
   const hasher = crypto.sha256Hasher().update(framedTags.get(tag) ?? encodeNetstring(utf8(tag)));
   return crypto.sha256(hasher.update(value).digest()).subarray(0, size);
 }
 
-function knownPair(crypto: CryptoProvider, tag: string, a: Uint8Array, b: Uint8Array): Uint8Array {
+function knownPair(crypto: BulkCrypto, tag: string, a: Uint8Array, b: Uint8Array): Uint8Array {
   return known(crypto, tag, concat(encodeNetstring(a), encodeNetstring(b)));
 }
 
 // ---- Merkle trees ------------------------------------------------------------------------------------------
 
 /** The hash of the empty leaf at `index`, which fills a tree up to a power of two. 32 bytes. */
-export function deriveEmptyLeaf(crypto: CryptoProvider, index: number): Uint8Array {
+export function deriveEmptyLeaf(crypto: BulkCrypto, index: number): Uint8Array {
   return known(crypto, tags.merkleEmptyLeaf, utf8(String(index)));
 }
 
 /** The hash of an inner node over its two children, 32 bytes each. 32 bytes. */
-export function deriveMerkleNode(crypto: CryptoProvider, left: Uint8Array, right: Uint8Array): Uint8Array {
+export function deriveMerkleNode(crypto: BulkCrypto, left: Uint8Array, right: Uint8Array): Uint8Array {
   return knownPair(crypto, tags.merkleNode, left, right);
 }
 
@@ -104,7 +104,7 @@ export function deriveMerkleNode(crypto: CryptoProvider, left: Uint8Array, right
  * @param segmentSize - the size rounded up to a multiple of `needed`, not the configured maximum.
  */
 export function convergenceHasher(
-  crypto: CryptoProvider,
+  crypto: BulkCrypto,
   secret: Uint8Array,
   parameters: { readonly needed: number; readonly total: number; readonly segmentSize: number },
 ): TaggedHasher {
@@ -119,44 +119,44 @@ export function convergenceHasher(
  * @param readKey - 16 bytes, the AES-128 key of the file's ciphertext.
  * @returns 16 bytes.
  */
-export function deriveImmutableStorageIndex(crypto: CryptoProvider, readKey: Uint8Array): Uint8Array {
+export function deriveImmutableStorageIndex(crypto: BulkCrypto, readKey: Uint8Array): Uint8Array {
   return known(crypto, tags.immutableStorageIndex, readKey, KEY_SIZE);
 }
 
 /** The hash of one block of one share. 32 bytes. */
-export function deriveBlockHash(crypto: CryptoProvider, block: Uint8Array): Uint8Array {
+export function deriveBlockHash(crypto: BulkCrypto, block: Uint8Array): Uint8Array {
   return known(crypto, tags.block, block);
 }
 
 /** The hash of one segment's ciphertext, without padding. 32 bytes. */
-export function deriveCrypttextSegmentHash(crypto: CryptoProvider, segment: Uint8Array): Uint8Array {
+export function deriveCrypttextSegmentHash(crypto: BulkCrypto, segment: Uint8Array): Uint8Array {
   return known(crypto, tags.crypttextSegment, segment);
 }
 
 /** The same, fed piece by piece. */
-export function crypttextSegmentHasher(crypto: CryptoProvider): TaggedHasher {
+export function crypttextSegmentHasher(crypto: BulkCrypto): TaggedHasher {
   return new TaggedHasher(crypto, utf8(tags.crypttextSegment));
 }
 
 /** Hashes a file's whole ciphertext. */
-export function crypttextHasher(crypto: CryptoProvider): TaggedHasher {
+export function crypttextHasher(crypto: BulkCrypto): TaggedHasher {
   return new TaggedHasher(crypto, utf8(tags.crypttext));
 }
 
 /** The hash of a URI extension block, which the capability carries. 32 bytes. */
-export function deriveUebHash(crypto: CryptoProvider, ueb: Uint8Array): Uint8Array {
+export function deriveUebHash(crypto: BulkCrypto, ueb: Uint8Array): Uint8Array {
   return known(crypto, tags.ueb, ueb);
 }
 
 // ---- mutable files -----------------------------------------------------------------------------------------
 
 /** The read key of a mutable file. @param writeKey - 16 bytes. @returns 16 bytes. */
-export function deriveMutableReadKey(crypto: CryptoProvider, writeKey: Uint8Array): Uint8Array {
+export function deriveMutableReadKey(crypto: BulkCrypto, writeKey: Uint8Array): Uint8Array {
   return known(crypto, tags.mutableReadKey, writeKey, KEY_SIZE);
 }
 
 /** The storage index of a mutable file. @param readKey - 16 bytes. @returns 16 bytes. */
-export function deriveMutableStorageIndex(crypto: CryptoProvider, readKey: Uint8Array): Uint8Array {
+export function deriveMutableStorageIndex(crypto: BulkCrypto, readKey: Uint8Array): Uint8Array {
   return known(crypto, tags.mutableStorageIndex, readKey, KEY_SIZE);
 }
 
@@ -179,7 +179,7 @@ const leaseTags = {
  * @returns 32 bytes.
  */
 export function deriveLeaseSecret(
-  crypto: CryptoProvider,
+  crypto: BulkCrypto,
   kind: LeaseSecretKind,
   leaseSecret: Uint8Array,
   storageIndex: Uint8Array,

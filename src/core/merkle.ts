@@ -11,7 +11,7 @@
  * @see Tahoe-LAFS docs/specifications/file-encoding.rst, "Hashes"; RFC 6962 has the same idea
  */
 import { concat, equalBytes } from './bytes.js';
-import type { CryptoProvider } from './crypto.js';
+import type { BulkCrypto } from './crypto.js';
 import { deriveEmptyLeaf, deriveMerkleNode } from './derive.js';
 
 /** The length of a node, in bytes. */
@@ -34,7 +34,7 @@ export function nodeCount(leafCount: number): number {
 }
 
 /** All nodes of the tree over `leaves` (32 bytes each), root first. */
-export function buildMerkleTree(crypto: CryptoProvider, leaves: readonly Uint8Array[]): Uint8Array[] {
+export function buildMerkleTree(crypto: BulkCrypto, leaves: readonly Uint8Array[]): Uint8Array[] {
   const padded = paddedLeafCount(leaves.length);
   const nodes = new Array<Uint8Array>(2 * padded - 1);
   for (let leaf = 0; leaf < padded; leaf++) nodes[padded - 1 + leaf] = leaves[leaf] ?? deriveEmptyLeaf(crypto, leaf);
@@ -62,7 +62,7 @@ export function siblingNodes(leafCount: number, leaf: number): number[] {
  * @returns the leaf's hash, or undefined when a node is missing or the path leads to another root.
  */
 export function verifyMerklePath(
-  crypto: CryptoProvider,
+  crypto: BulkCrypto,
   tree: { readonly leafCount: number; readonly root: Uint8Array },
   leaf: number,
   nodes: ReadonlyMap<number, Uint8Array>,
@@ -87,7 +87,7 @@ export interface NodeRun {
 
 /** Checks the leaves of one tree against its root, from runs of nodes that somebody untrusted hands in. */
 export class MerkleVerifier {
-  readonly #crypto: CryptoProvider;
+  readonly #crypto: BulkCrypto;
   readonly #depth: number;
   readonly #leafBase: number;
   readonly #top: Map<number, Uint8Array>;
@@ -95,7 +95,7 @@ export class MerkleVerifier {
   #topSeen = false;
 
   /** @param root - 32 bytes, trusted. */
-  constructor(crypto: CryptoProvider, leafCount: number, root: Uint8Array) {
+  constructor(crypto: BulkCrypto, leafCount: number, root: Uint8Array) {
     this.#crypto = crypto;
     this.#leafBase = paddedLeafCount(leafCount) - 1;
     this.#depth = Math.log2(this.#leafBase + 1);

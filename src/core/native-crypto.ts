@@ -3,8 +3,6 @@
  * only with 64 bytes of output. Node's own binding is ten to a hundred times faster than any WASM for the rest.
  */
 import {
-  createCipheriv,
-  createHash,
   createHmac,
   createPrivateKey,
   createPublicKey,
@@ -17,12 +15,12 @@ import {
 import type { KeyObject } from 'node:crypto';
 import sodium from 'libsodium-wrappers';
 import { concat } from './bytes.js';
-import type { CryptoProvider, Hasher, StreamCipher } from './crypto.js';
+import type { CryptoProvider } from './crypto.js';
+import { nativeBulkCrypto, owned } from './native-bulk-crypto.js';
 
 /** DER in front of a raw Ed25519 key: PKCS#8 (RFC 8410, section 7) and SubjectPublicKeyInfo (section 4). */
 const ED25519_PKCS8_PREFIX = Buffer.from('302e020100300506032b657004220420', 'hex');
 const ED25519_SPKI_PREFIX = Buffer.from('302a300506032b6570032100', 'hex');
-const AES_BLOCK_SIZE = 16;
 
 const comparisonKey = randomBytes(32);
 
@@ -32,32 +30,6 @@ function ed25519Private(seed: Uint8Array): KeyObject {
 
 function ed25519Public(publicKey: Uint8Array): KeyObject {
   return createPublicKey({ key: Buffer.concat([ED25519_SPKI_PREFIX, publicKey]), format: 'der', type: 'spki' });
-}
-
-/** Bytes of our own, exactly as long as they say: a Buffer may be a corner of a shared pool. */
-function owned(buffer: Buffer): Uint8Array {
-  return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength);
-}
-
-class NativeHasher implements Hasher {
-  readonly #hash = createHash('sha256');
-
-  update(bytes: Uint8Array): this {
-    this.#hash.update(bytes);
-    return this;
-  }
-
-  digest(): Uint8Array {
-    return owned(this.#hash.digest());
-  }
-}
-
-function aesCtr(key: Uint8Array, offset: number): StreamCipher {
-  const counter = new Uint8Array(AES_BLOCK_SIZE);
-  new DataView(counter.buffer).setBigUint64(8, BigInt(Math.floor(offset / AES_BLOCK_SIZE)));
-  const cipher = createCipheriv(key.length === 32 ? 'aes-256-ctr' : 'aes-128-ctr', key, counter);
-  cipher.update(new Uint8Array(offset % AES_BLOCK_SIZE));
-  return { process: (bytes) => owned(cipher.update(bytes)) };
 }
 
 function blinded(bytes: Uint8Array): Buffer {
@@ -72,11 +44,9 @@ export async function createNativeCrypto(): Promise<CryptoProvider> {
   await sodium.ready;
   return {
     name: 'native',
-    sha256: (bytes) => owned(hash('sha256', bytes, 'buffer')),
-    sha256Hasher: () => new NativeHasher(),
+    ...nativeBulkCrypto,
     sha1: (bytes) => owned(hash('sha1', bytes, 'buffer')),
     blake2b256: (bytes) => sodium.crypto_generichash(32, bytes, null),
-    aesCtr,
     ed25519PublicKey: (seed) =>
       owned(createPublicKey(ed25519Private(seed)).export({ format: 'der', type: 'spki' }).subarray(-32)),
     ed25519Sign: (seed, message) => owned(sign(null, message, ed25519Private(seed))),

@@ -14,6 +14,7 @@ import { createGateway } from '#gateway/gateway.js';
 import type { GatewayServices, ServerStatus } from '#gateway/services.js';
 import { parseServersYaml } from '#wire/announcement.js';
 import type { StorageAnnouncement } from '#wire/announcement.js';
+import { collectorOfDiscarded } from './collector.js';
 import type { Closers } from './closers.js';
 import { gatewayUrl } from './config/endpoint-text.js';
 import type { Endpoint } from './config/endpoint-text.js';
@@ -21,6 +22,7 @@ import { listenHttp } from './http-listener.js';
 import type { NodeDirectory } from './node-directory.js';
 import { loadClientSecrets } from './node-secrets.js';
 import type { NodeSettings } from './settings.js';
+import { NodeEncoders } from './encoding/encoding-thread.js';
 import { Spool } from './spool.js';
 import { applicationVersion } from './version.js';
 
@@ -75,6 +77,8 @@ async function readServers(
 async function clientContext(options: ClientServiceOptions, grid: Grid): Promise<UploadContext> {
   const { directory, settings, crypto, clock, random, log } = options;
   const { needed, happy, total, maximumSegmentSizeBytes } = settings.encoding;
+  const encoders = new NodeEncoders(crypto, clock);
+  options.closers.add('the encoders', () => encoders.close());
   const spool = new Spool(settings.tempDirectory, { bytesMax: settings.spoolBytesMax });
   return {
     crypto,
@@ -85,6 +89,8 @@ async function clientContext(options: ClientServiceOptions, grid: Grid): Promise
     ...(await loadClientSecrets(directory, random)),
     serversFor: (storageIndex) => grid.permutedServers(storageIndex),
     openSpool: () => spool.open(),
+    openEncoder: encoders.open,
+    discarded: collectorOfDiscarded(),
   };
 }
 

@@ -20,6 +20,7 @@ const mayImport: Readonly<Record<Layer, readonly Layer[]>> = {
 /** The modules of Node that a layer may use, and the few files that may use more. */
 const pureModules = ['node:events', 'node:stream', 'node:util', 'node:path'];
 const outsideWorld: Readonly<Record<string, readonly string[]>> = {
+  'src/core/native-bulk-crypto.ts': ['node:crypto'],
   'src/core/native-crypto.ts': ['node:crypto'],
   'src/client/pinned-connector.ts': ['node:crypto', 'node:net', 'node:tls'],
   'src/client/https-storage-server.ts': ['node:crypto'],

@@ -40,6 +40,8 @@ export interface PlaintextOptions {
   /** Without it the key is random, and equal files get different capabilities. */
   readonly convergenceSecret: Uint8Array | undefined;
   openSpool(): Promise<Spool>;
+  /** Told how many bytes of new arrays are garbage now. */
+  readonly discarded?: (sizeBytes: number) => void;
 }
 
 /** A file that is small enough to be its own capability. */
@@ -69,7 +71,10 @@ export async function receivePlaintext(
 ): Promise<LiteralPlaintext | KeyedPlaintext> {
   const receiver = new PlaintextReceiver(options);
   try {
-    for await (const bytes of input) await receiver.append(bytes);
+    for await (const bytes of input) {
+      await receiver.append(bytes);
+      options.discarded?.(bytes.length);
+    }
     return await receiver.finish();
   } catch (error) {
     await receiver.close();

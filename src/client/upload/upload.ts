@@ -12,16 +12,16 @@ import { literalCapability } from '#core/capability/types.js';
 import type { ChkReadCapability, LiteralCapability } from '#core/capability/types.js';
 import type { CryptoProvider } from '#core/crypto.js';
 import type { Clock, Log, Random } from '#core/environment.js';
-import { createErasureCodec } from '#core/erasure/codec.js';
 import { reasonOf, TahoeError } from '#core/errors.js';
 import { serversOfHappiness } from '#core/happiness.js';
-import { ShareEncoder } from '#core/immutable/encoder.js';
 import type { EncodedFile } from '#core/immutable/encoder.js';
-import { encodeShareHeader } from '#core/immutable/layout.js';
-import { segmentSizeOf } from '#core/immutable/parameters.js';
+import { encodeShareHeader, layoutOf } from '#core/immutable/layout.js';
+import type { FileParameters } from '#core/immutable/parameters.js';
 import { deriveImmutableStorageIndex } from '#core/derive.js';
 import { leaseSecrets } from '#core/lease.js';
 import type { StorageServer } from '../storage-server.js';
+import { encodedSegments } from './file-encoder.js';
+import type { FileEncoder, OpenEncoder } from './file-encoder.js';
 import { receivePlaintext } from './plaintext.js';
 import type { KeyedPlaintext, Spool } from './plaintext.js';
 import { selectServers } from './selection.js';
@@ -30,7 +30,7 @@ import { ChunkPool } from './share-queue.js';
 import { ShareWriter } from './share-writer.js';
 
 /** What all shares of one upload may hold in memory together, in bytes. */
-const BUFFER_SIZE_MAX = 25_165_824;
+const BUFFER_SIZE_MAX = 16_777_216;
 /** How much of one share is written to its connection at once, in bytes. */
 const CHUNK_SIZE_MAX = 262_144;
 const CHUNK_SIZE_MIN = 16_384;
@@ -66,6 +66,9 @@ export interface UploadContext {
   /** Connected servers that take new shares, in permuted order. */
   serversFor(storageIndex: Uint8Array): readonly StorageServer[];
   openSpool(): Promise<Spool>;
+  readonly openEncoder: OpenEncoder;
+  /** Told how many bytes of new arrays are garbage now. */
+  readonly discarded?: (sizeBytes: number) => void;
 }
 
 /** What became of a file. */
@@ -112,41 +115,42 @@ async function uploadPlaintext(
 ): Promise<UploadResult> {
   const { crypto, encoding } = context;
   const { file, readKey } = plaintext;
-  const codec = createErasureCodec(file.needed, file.total);
-  const encoder = new ShareEncoder(crypto, codec, file, readKey);
   const storageIndex = deriveImmutableStorageIndex(crypto, readKey);
   const selection = await selectServers({
     ...context,
     ...encoding,
     storageIndex,
-    allocatedSize: encoder.layout.allocatedSize,
+    allocatedSize: layoutOf(file).allocatedSize,
     servers: context.serversFor(storageIndex),
     signal: options.signal,
     leaseSecrets: (server) => leaseSecrets(crypto, context.leaseSecret, storageIndex, server.tubId),
   });
-  const upload = new Upload(context, storageIndex, selection, encoder);
-  const encoded = await upload.run(plaintext, options);
-  return { capability: encoded.capability, sizeBytes: file.size, ...upload.outcome() };
+  const upload = new Upload(context, storageIndex, selection, file);
+  const encoder = context.openEncoder(file, readKey);
+  try {
+    const encoded = await upload.run(plaintext, encoder, options);
+    return { capability: encoded.capability, sizeBytes: file.size, ...upload.outcome() };
+  } finally {
+    encoder.close();
+  }
 }
 
 /** The shares of one file on their way, held together by its happiness. */
 class Upload {
   readonly #context: UploadContext;
   readonly #selection: Selection;
-  readonly #encoder: ShareEncoder;
   #writers: ShareWriter[];
   readonly #reasons: string[] = [];
   #wake: () => void = () => undefined;
 
-  constructor(context: UploadContext, storageIndex: Uint8Array, selection: Selection, encoder: ShareEncoder) {
+  constructor(context: UploadContext, storageIndex: Uint8Array, selection: Selection, file: FileParameters) {
     this.#context = context;
     this.#selection = selection;
-    this.#encoder = encoder;
     const room = Math.floor(BUFFER_SIZE_MAX / Math.max(1, selection.reservations.length));
     const chunkSize = Math.max(CHUNK_SIZE_MIN, Math.min(CHUNK_SIZE_MAX, Math.floor(room / CHUNK_COUNT)));
     const shared = {
       storageIndex,
-      shareSize: encoder.layout.allocatedSize,
+      shareSize: layoutOf(file).allocatedSize,
       pool: new ChunkPool(chunkSize),
       chunkCountMax: Math.max(2, Math.min(CHUNK_COUNT_MAX, Math.floor(room / chunkSize))),
       changed: () => {
@@ -158,6 +162,7 @@ class Upload {
 
   async run(
     plaintext: KeyedPlaintext,
+    encoder: FileEncoder,
     { signal, progress }: { readonly signal: AbortSignal; readonly progress?: UploadProgress },
   ): Promise<EncodedFile> {
     const wake = (): void => {
@@ -165,8 +170,8 @@ class Upload {
     };
     signal.addEventListener('abort', wake);
     try {
-      await this.#sendSegments(plaintext, signal, progress);
-      const encoded = this.#encoder.finish();
+      await this.#sendSegments(plaintext, encoder, signal, progress);
+      const encoded = await encoder.finish();
       for (const writer of this.#writers) {
         writer.push(encoded.trailers[writer.reservation.shareNumber] ?? new Uint8Array(0));
       }
@@ -185,23 +190,21 @@ class Upload {
     return { holdings: this.#holdings(), pushedShares: this.#writers.length, preexistingShares };
   }
 
-  async #sendSegments(plaintext: KeyedPlaintext, signal: AbortSignal, progress?: UploadProgress): Promise<void> {
-    const { file, layout } = this.#encoder;
-    const header = encodeShareHeader(file, layout);
+  async #sendSegments(
+    plaintext: KeyedPlaintext,
+    encoder: FileEncoder,
+    signal: AbortSignal,
+    progress?: UploadProgress,
+  ): Promise<void> {
+    const { file } = plaintext;
+    const header = encodeShareHeader(file, layoutOf(file));
     for (const writer of this.#writers) writer.push(header);
-    let next = plaintext.read(0, segmentSizeOf(file, 0));
-    let spare: Uint8Array[] = [];
-    for (let segment = 0; segment < file.segmentCount; segment++) {
-      const bytes = await next;
-      const end = segment * file.segmentSize + bytes.length;
-      if (segment + 1 < file.segmentCount) {
-        next = plaintext.read(end, segmentSizeOf(file, segment + 1));
-        next.catch(() => undefined); // handled when it is awaited
-      }
-      const blocks = this.#encoder.encodeSegment(bytes, spare);
+    let end = 0;
+    for await (const { blocks, release } of encodedSegments(plaintext, encoder)) {
       await this.#waitFor((writer) => writer.hasRoom, signal);
       for (const writer of this.#writers) writer.push(blocks[writer.reservation.shareNumber] ?? new Uint8Array(0));
-      spare = blocks.slice(file.needed);
+      release();
+      end = Math.min(file.size, end + file.segmentSize);
       progress?.(end, file.size);
     }
   }

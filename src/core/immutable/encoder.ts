@@ -9,7 +9,7 @@
 import { concat } from '../bytes.js';
 import { chkReadCapability } from '../capability/types.js';
 import type { ChkReadCapability } from '../capability/types.js';
-import type { CryptoProvider, StreamCipher } from '../crypto.js';
+import type { BulkCrypto, StreamCipher } from '../crypto.js';
 import { crypttextHasher, deriveBlockHash, deriveCrypttextSegmentHash, deriveUebHash } from '../derive.js';
 import type { TaggedHasher } from '../derive.js';
 import type { ErasureCodec } from '../erasure/codec.js';
@@ -31,7 +31,7 @@ export interface EncodedFile {
 export class ShareEncoder {
   readonly file: FileParameters;
   readonly layout: WrittenShareLayout;
-  readonly #crypto: CryptoProvider;
+  readonly #crypto: BulkCrypto;
   readonly #codec: ErasureCodec;
   readonly #readKey: Uint8Array;
   readonly #cipher: StreamCipher;
@@ -40,7 +40,7 @@ export class ShareEncoder {
   readonly #blockHashes: Uint8Array[][];
 
   /** @param readKey - 16 bytes. @param codec - for the file's `needed` and `total`. */
-  constructor(crypto: CryptoProvider, codec: ErasureCodec, file: FileParameters, readKey: Uint8Array) {
+  constructor(crypto: BulkCrypto, codec: ErasureCodec, file: FileParameters, readKey: Uint8Array) {
     this.file = file;
     this.layout = layoutOf(file);
     this.#crypto = crypto;
