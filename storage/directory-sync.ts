@@ -4,8 +4,8 @@
  * Syncs of one directory are shared: all who ask while one is running wait together for a single next one, which
  * begins after they asked and so covers what each of them did.
  */
-import { open } from 'node:fs/promises';
 import { onDisk } from './disk-error.js';
+import { nodeFileSystem } from './file-system.js';
 
 interface Turn {
   running: Promise<void>;
@@ -17,7 +17,7 @@ export class DirectorySync {
   readonly #turns = new Map<string, Turn>();
   readonly #syncOne: (directory: string) => Promise<void>;
 
-  constructor(syncOne: (directory: string) => Promise<void> = syncDirectory) {
+  constructor(syncOne: (directory: string) => Promise<void> = (directory) => syncDirectory(directory)) {
     this.#syncOne = syncOne;
   }
 
@@ -47,8 +47,8 @@ export class DirectorySync {
  * Syncs one directory now.
  * @throws ERR_DISK when it cannot be opened or closed; the system's error when it cannot be synced.
  */
-export async function syncDirectory(directory: string): Promise<void> {
-  const handle = await onDisk('opening a directory', () => open(directory, 'r'));
+export async function syncDirectory(directory: string, system = nodeFileSystem): Promise<void> {
+  const handle = await onDisk('opening a directory', () => system.open(directory, 'r'));
   try {
     await handle.sync();
   } finally {

@@ -6,13 +6,14 @@
  * that failed is never tried again: the kernel may have dropped the data and would report success.
  * @see disk-layout.ts
  */
-import { constants, mkdir, open, readdir, rename, rm, rmdir, statfs, unlink, writeFile } from 'node:fs/promises';
-import type { FileHandle } from 'node:fs/promises';
+import { constants } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { isTahoeError, reasonOf, TahoeError } from '#core/errors.js';
-import { DirectorySync } from './directory-sync.js';
+import { DirectorySync, syncDirectory } from './directory-sync.js';
 import { diskError, isFull, onDisk, systemCodeOf } from './disk-error.js';
 import { DiskLayout, shareNumberOfEntry } from './disk-layout.js';
+import { nodeFileSystem } from './file-system.js';
+import type { FileSystem, OpenFile } from './file-system.js';
 import { ADVISORY_COUNT_MAX } from './share-store.js';
 import type { NoShareFile, ShareFile, ShareFiles } from './share-files.js';
 
@@ -31,10 +32,10 @@ type SyncRunner = (what: string, sync: () => Promise<void>) => Promise<void>;
 
 class DiskFile implements ShareFile {
   readonly size: number;
-  readonly #handle: FileHandle;
+  readonly #handle: OpenFile;
   readonly #runSync: SyncRunner;
 
-  constructor(handle: FileHandle, size: number, runSync: SyncRunner) {
+  constructor(handle: OpenFile, size: number, runSync: SyncRunner) {
     this.#handle = handle;
     this.size = size;
     this.#runSync = runSync;
@@ -86,29 +87,33 @@ function withoutFirst(parts: readonly Uint8Array[], size: number): Uint8Array[] 
 /** The files of one storage directory. */
 export class DiskFiles implements ShareFiles {
   readonly #layout: DiskLayout;
+  readonly #system: FileSystem;
   readonly #directories: DirectorySync;
   readonly #durable = new Set<string>();
   #failure: string | undefined;
   #advisoryCount: number | undefined;
 
-  private constructor(layout: DiskLayout, directories: DirectorySync) {
+  private constructor(layout: DiskLayout, system: FileSystem, directories: DirectorySync) {
     this.#layout = layout;
+    this.#system = system;
     this.#directories = directories;
   }
 
   /**
    * Opens `directory`, making it where it is missing, and removes the uploads that an earlier run left behind.
    * @param directories - how directories are synced; tests give their own.
+   * @param system - where the directory is.
    * @throws ERR_DISK, ERR_NO_SPACE.
    */
-  static async open(directory: string, directories = new DirectorySync()): Promise<DiskFiles> {
+  static async open(directory: string, directories?: DirectorySync, system = nodeFileSystem): Promise<DiskFiles> {
     const layout = new DiskLayout(directory);
-    const files = new DiskFiles(layout, directories);
+    const syncs = directories ?? new DirectorySync((path) => syncDirectory(path, system));
+    const files = new DiskFiles(layout, system, syncs);
     await onDisk('opening the storage directory', async () => {
-      const created = await mkdir(layout.shares, { recursive: true, mode: DIRECTORY_MODE });
-      await mkdir(layout.advisories, { recursive: true, mode: DIRECTORY_MODE });
-      await rm(layout.incoming, { recursive: true, force: true });
-      await mkdir(layout.incoming, { recursive: true, mode: DIRECTORY_MODE });
+      const created = await system.mkdir(layout.shares, { recursive: true, mode: DIRECTORY_MODE });
+      await system.mkdir(layout.advisories, { recursive: true, mode: DIRECTORY_MODE });
+      await system.rm(layout.incoming, { recursive: true, force: true });
+      await system.mkdir(layout.incoming, { recursive: true, mode: DIRECTORY_MODE });
       for (const path of pathsUpTo(layout.shares, created)) await files.#syncDirectory(path);
     });
     return files;
@@ -119,7 +124,9 @@ export class DiskFiles implements ShareFiles {
   }
 
   async list(storageIndex: Uint8Array): Promise<readonly number[]> {
-    const names = await onDisk('listing shares', () => entriesOf(this.#layout.indexDirectory(storageIndex)));
+    const names = await onDisk('listing shares', () =>
+      entriesOf(this.#system, this.#layout.indexDirectory(storageIndex)),
+    );
     return names.map(shareNumberOfEntry).filter((shareNumber) => shareNumber !== undefined);
   }
 
@@ -131,9 +138,9 @@ export class DiskFiles implements ShareFiles {
     // Without O_NONBLOCK, opening a pipe would wait for somebody at its other end.
     const flags =
       (access === 'read' ? constants.O_RDONLY : constants.O_RDWR) | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-    let handle: FileHandle;
+    let handle: OpenFile;
     try {
-      handle = await open(this.#layout.share(storageIndex, shareNumber), flags);
+      handle = await this.#system.open(this.#layout.share(storageIndex, shareNumber), flags);
     } catch (error) {
       const code = systemCodeOf(error) ?? '';
       if (code === 'ENOENT' || code === 'ENOTDIR') return 'absent';
@@ -143,7 +150,7 @@ export class DiskFiles implements ShareFiles {
     return this.#toShareFile(handle);
   }
 
-  async #toShareFile(handle: FileHandle): Promise<ShareFile | NoShareFile> {
+  async #toShareFile(handle: OpenFile): Promise<ShareFile | NoShareFile> {
     try {
       const stats = await handle.stat();
       if (stats.isFile()) return new DiskFile(handle, stats.size, this.#runSync);
@@ -160,23 +167,23 @@ export class DiskFiles implements ShareFiles {
     return new DiskFile(handle, 0, this.#runSync);
   }
 
-  async #createExclusively(storageIndex: Uint8Array, shareNumber: number): Promise<FileHandle> {
+  async #createExclusively(storageIndex: Uint8Array, shareNumber: number): Promise<OpenFile> {
     const path = this.#layout.incomingShare(storageIndex, shareNumber);
     for (let tries = 1; ; tries += 1) {
       try {
-        await mkdir(dirname(path), { recursive: true, mode: DIRECTORY_MODE });
-        return await open(path, 'wx+', FILE_MODE);
+        await this.#system.mkdir(dirname(path), { recursive: true, mode: DIRECTORY_MODE });
+        return await this.#system.open(path, 'wx+', FILE_MODE);
       } catch (error) {
         const code = systemCodeOf(error);
         if (tries === CREATE_TRY_COUNT || (code !== 'EEXIST' && code !== 'ENOENT')) throw error;
-        if (code === 'EEXIST') await unlink(path);
+        if (code === 'EEXIST') await this.#system.unlink(path);
       }
     }
   }
 
   async removeIncoming(storageIndex: Uint8Array, shareNumber: number): Promise<void> {
     await onDisk('removing an upload', () =>
-      rm(this.#layout.incomingShare(storageIndex, shareNumber), { force: true }),
+      this.#system.rm(this.#layout.incomingShare(storageIndex, shareNumber), { force: true }),
     );
     await this.#removeIncomingDirectories(storageIndex);
   }
@@ -184,8 +191,8 @@ export class DiskFiles implements ShareFiles {
   /** Best effort: a directory that another upload uses is not empty and stays. */
   async #removeIncomingDirectories(storageIndex: Uint8Array): Promise<void> {
     try {
-      await rmdir(this.#layout.incomingDirectory(storageIndex));
-      await rmdir(this.#layout.incomingPrefixDirectory(storageIndex));
+      await this.#system.rmdir(this.#layout.incomingDirectory(storageIndex));
+      await this.#system.rmdir(this.#layout.incomingPrefixDirectory(storageIndex));
     } catch {
       // The next start removes the whole tree.
     }
@@ -194,14 +201,14 @@ export class DiskFiles implements ShareFiles {
   async publish(storageIndex: Uint8Array, shareNumber: number): Promise<void> {
     const share = this.#layout.share(storageIndex, shareNumber);
     await onDisk('placing a share', async () => {
-      const created = await mkdir(dirname(share), { recursive: true, mode: DIRECTORY_MODE });
+      const created = await this.#system.mkdir(dirname(share), { recursive: true, mode: DIRECTORY_MODE });
       if (created !== undefined) this.#forget(storageIndex);
-      await rename(this.#layout.incomingShare(storageIndex, shareNumber), share);
+      await this.#system.rename(this.#layout.incomingShare(storageIndex, shareNumber), share);
     });
     try {
       await this.settle(storageIndex);
     } catch (error) {
-      await onDisk('removing a share', () => rm(share, { force: true }));
+      await onDisk('removing a share', () => this.#system.rm(share, { force: true }));
       throw error;
     }
     await this.#removeIncomingDirectories(storageIndex);
@@ -223,27 +230,29 @@ export class DiskFiles implements ShareFiles {
   }
 
   async writeAdvisory(name: string, text: string): Promise<void> {
-    await onDisk('keeping a report', () => writeFile(join(this.#layout.advisories, name), text, { mode: FILE_MODE }));
+    await onDisk('keeping a report', () =>
+      this.#system.writeFile(join(this.#layout.advisories, name), text, { mode: FILE_MODE }),
+    );
     if (this.#advisoryCount !== undefined) this.#advisoryCount += 1;
   }
 
   /** Counted anew when there seem to be too many: the operator may have removed some. */
   async advisoryCount(): Promise<number> {
     if (this.#advisoryCount === undefined || this.#advisoryCount >= ADVISORY_COUNT_MAX) {
-      const names = await onDisk('counting reports', () => entriesOf(this.#layout.advisories));
+      const names = await onDisk('counting reports', () => entriesOf(this.#system, this.#layout.advisories));
       this.#advisoryCount = names.length;
     }
     return this.#advisoryCount;
   }
 
   async freeBytes(): Promise<number> {
-    const { bavail, bsize } = await onDisk('measuring free space', () => statfs(this.#layout.shares));
+    const { bavail, bsize } = await onDisk('measuring free space', () => this.#system.statfs(this.#layout.shares));
     return bavail * bsize;
   }
 
   async close(): Promise<void> {
     await onDisk('closing the storage directory', () =>
-      rm(this.#layout.incoming, { recursive: true, force: true, maxRetries: 1 }),
+      this.#system.rm(this.#layout.incoming, { recursive: true, force: true, maxRetries: 1 }),
     );
   }
 
@@ -279,9 +288,9 @@ function pathsUpTo(path: string, created: string | undefined): string[] {
 }
 
 /** The names in a directory; none where there is no such directory. */
-async function entriesOf(directory: string): Promise<string[]> {
+async function entriesOf(system: FileSystem, directory: string): Promise<string[]> {
   try {
-    return await readdir(directory);
+    return await system.readdir(directory);
   } catch (error) {
     if (systemCodeOf(error) === 'ENOENT') return [];
     throw error;

@@ -2,12 +2,15 @@
 import { ContainerStore } from './container-store.js';
 import type { StoreOptions } from './container-store.js';
 import { DiskFiles } from './disk-files.js';
+import type { FileSystem } from './file-system.js';
 import type { ShareStore } from './share-store.js';
 
 /** Where the store is and how it is set up. */
 export interface DiskStoreOptions extends StoreOptions {
   /** The storage directory; it and its parents are made where they are missing. */
   readonly directory: string;
+  /** The file system that the directory is in; by default the machine's own. */
+  readonly fileSystem?: FileSystem;
 }
 
 /**
@@ -16,5 +19,5 @@ export interface DiskStoreOptions extends StoreOptions {
  * @throws ERR_DISK, ERR_NO_SPACE.
  */
 export async function openDiskStore(options: DiskStoreOptions): Promise<ShareStore> {
-  return new ContainerStore(await DiskFiles.open(options.directory), options);
+  return new ContainerStore(await DiskFiles.open(options.directory, undefined, options.fileSystem), options);
 }

@@ -28,7 +28,7 @@ const outsideWorld: Readonly<Record<string, readonly string[]>> = {
   'storage/routes.ts': ['node:net'],
   'storage/disk-files.ts': ['node:fs', 'node:fs/promises'],
   'storage/disk-store.ts': ['node:fs', 'node:fs/promises'],
-  'storage/directory-sync.ts': ['node:fs', 'node:fs/promises'],
+  'storage/file-system.ts': ['node:fs/promises'],
 };
 const unrestricted: readonly Layer[] = ['node', 'cli'];
 

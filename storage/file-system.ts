@@ -1,0 +1,60 @@
+/**
+ * The system calls that shares are kept with: as many of those of node:fs/promises as the disk store makes, in the
+ * same shape, so that the real ones fit as they are. Tests put a simulated disk in their place.
+ *
+ * Every operation throws the system's own error, with its `code`. A write may be cut short with no error. What was
+ * written is durable after `datasync`; a file made, renamed or removed, after `sync` of its directory.
+ */
+import * as system from 'node:fs/promises';
+
+/** What an open file or a path is. */
+export interface FileFacts {
+  isFile(): boolean;
+  isDirectory(): boolean;
+  /** In bytes. */
+  readonly size: number;
+  readonly ino: number;
+  readonly mtimeMs: number;
+}
+
+/** An open file or directory. */
+export interface OpenFile {
+  /** Fills `length` bytes of `buffer` from `offset` on with those at `position`; fewer where the file ends. */
+  read(buffer: Uint8Array, offset: number, length: number, position: number): Promise<{ readonly bytesRead: number }>;
+  writev(parts: readonly Uint8Array[], position: number): Promise<{ readonly bytesWritten: number }>;
+  truncate(size: number): Promise<void>;
+  stat(): Promise<FileFacts>;
+  /** Makes bytes and size durable. */
+  datasync(): Promise<void>;
+  /** Makes all of it durable; of a directory, its entries. */
+  sync(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** A file system, in the calls of node:fs/promises. */
+export interface FileSystem {
+  /** @param flags - as node:fs has them: a word, or O_ constants. */
+  open(path: string, flags: string | number, mode?: number): Promise<OpenFile>;
+  /** @returns the topmost directory that was made, when told to make parents too. */
+  mkdir(path: string, options: { readonly recursive: true; readonly mode: number }): Promise<string | undefined>;
+  readdir(path: string): Promise<string[]>;
+  lstat(path: string): Promise<FileFacts>;
+  /** Replaces a file that has the name already. */
+  rename(from: string, to: string): Promise<void>;
+  unlink(path: string): Promise<void>;
+  /** Only of an empty directory. */
+  rmdir(path: string): Promise<void>;
+  /** @param options - `force`: no error when there is nothing. */
+  rm(
+    path: string,
+    options: { readonly recursive?: boolean; readonly force: boolean; readonly maxRetries?: number },
+  ): Promise<void>;
+  /** @param mode - COPYFILE_ constants: a clone where the file system can, an error where there is a file already. */
+  copyFile(from: string, to: string, mode: number): Promise<void>;
+  writeFile(path: string, text: string, options: { readonly mode: number }): Promise<void>;
+  readFile(path: string): Promise<Uint8Array>;
+  statfs(path: string): Promise<{ readonly bavail: number; readonly bsize: number }>;
+}
+
+/** The machine's own. */
+export const nodeFileSystem: FileSystem = system;
