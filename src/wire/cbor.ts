@@ -81,14 +81,33 @@ export function encodeCbor(value: CborValue): Uint8Array {
   return encode(value, encodeOptions);
 }
 
+/** The kinds of item that messages are made of, by their number in the first three bits. */
+export const majorType = { uint: 0, negative: 1, bytes: 2, text: 3, array: 4, map: 5, tag: 6, simple: 7 } as const;
+
+/** The first bytes of an item: its kind and its value, length or count, in the shortest form. */
+export function encodeCborHead(kind: keyof typeof majorType, value: number): Uint8Array {
+  const first = majorType[kind] << 5;
+  if (value < 24) return Uint8Array.of(first | value);
+  const size = value < 2 ** 8 ? 1 : value < 2 ** 16 ? 2 : value < 2 ** 32 ? 4 : 8;
+  const head = new Uint8Array(1 + size);
+  head[0] = first | (24 + Math.log2(size));
+  for (let i = size, rest = value; i > 0; i--, rest = Math.floor(rest / 256)) head[i] = rest % 256;
+  return head;
+}
+
+/** What a tag makes of its content. @throws when it makes no sense. */
+export type TagReader = (decodeContent: () => unknown) => unknown;
+
 /**
  * The value of `bytes`, not yet checked against any schema. Byte strings may be views of `bytes`.
+ * @param tags - tags besides those above, by number.
  * @throws ERR_CBOR when the bytes are not one CBOR item of the kinds above.
  */
-export function decodeCbor(bytes: Uint8Array): unknown {
+export function decodeCbor(bytes: Uint8Array, tags: Readonly<Record<number, TagReader>> = {}): unknown {
+  const options = { ...decodeOptions, tags: { ...decodeOptions.tags, ...tags } };
   try {
     const plain = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    return decode(plain, { ...decodeOptions, tokenizer: new StrictTokenizer(plain, decodeOptions) }) as unknown;
+    return decode(plain, { ...options, tokenizer: new StrictTokenizer(plain, options) }) as unknown;
   } catch (error) {
     throw new TahoeError('ERR_CBOR', { reason: reasonOf(error) }, { cause: error });
   }

@@ -32,7 +32,7 @@ const STORAGE_INDEX_SIZE = 16;
 
 // ---- paths -------------------------------------------------------------------------------------------------
 
-/** The paths of the immutable half, as a client asks for them. */
+/** The paths of the immutable half, as a client asks for them. @see mutablePath for the other. */
 export const storagePath = {
   version: '/storage/v1/version',
   lease: (storageIndex: Uint8Array): string => `/storage/v1/lease/${formatBase32(storageIndex)}`,
@@ -70,7 +70,8 @@ export function parseShareNumber(text: string): number | undefined {
 export type SecretKind = 'lease-renew-secret' | 'lease-cancel-secret' | 'upload-secret' | 'write-enabler';
 
 const secretKinds: readonly string[] = ['lease-renew-secret', 'lease-cancel-secret', 'upload-secret', 'write-enabler'];
-const LEASE_SECRET_SIZE = 32;
+/** What lease secrets and write enablers have, in bytes; an upload secret may have any number. */
+const FIXED_SECRET_SIZE = 32;
 
 /** The Authorization header's value. Secret: it holds the swissnum. */
 export function dangerouslyFormatAuthorization(swissnum: string): string {
@@ -108,8 +109,8 @@ function parseSecret(header: string): [string, Uint8Array] {
   if (!secretKinds.includes(kind) || rest.length > 0) throw secretError('it is not one known kind and one value');
   const secret = fromBase64(text);
   if (secret === undefined || secret.length === 0) throw secretError(`the value of ${kind} is not base64`);
-  if (kind.startsWith('lease-') && secret.length !== LEASE_SECRET_SIZE) {
-    throw secretError(`${kind} is not ${String(LEASE_SECRET_SIZE)} bytes long`);
+  if (kind !== 'upload-secret' && secret.length !== FIXED_SECRET_SIZE) {
+    throw secretError(`${kind} is not ${String(FIXED_SECRET_SIZE)} bytes long`);
   }
   return [kind, secret];
 }
@@ -298,16 +299,19 @@ export function decodeCorruptRequest(bytes: Uint8Array): string {
 
 // ---- schema checks -----------------------------------------------------------------------------------------
 
-function messageError(what: string, reason: string): TahoeError {
+/** The error for a message of kind `what` that is not as its schema has it. */
+export function messageError(what: string, reason: string): TahoeError {
   return new TahoeError('ERR_MESSAGE', { what, reason });
 }
 
-function asMap(value: unknown, what: string): ReadonlyMap<unknown, unknown> {
+/** @throws ERR_MESSAGE when `value` is no map. */
+export function asMap(value: unknown, what: string): ReadonlyMap<unknown, unknown> {
   if (!(value instanceof Map)) throw messageError(what, 'a map is expected');
   return value;
 }
 
-function closedMap(value: unknown, keys: readonly string[], what: string): ReadonlyMap<unknown, unknown> {
+/** @throws ERR_MESSAGE when `value` is no map of exactly these keys. */
+export function closedMap(value: unknown, keys: readonly string[], what: string): ReadonlyMap<unknown, unknown> {
   const map = asMap(value, what);
   if (map.size !== keys.length || !keys.every((key) => map.has(key))) {
     throw messageError(what, `exactly these keys are expected: ${keys.join(', ')}`);
@@ -328,7 +332,8 @@ function printable(value: unknown): string {
   }
 }
 
-function toUint(value: unknown, what: string): number {
+/** @throws ERR_MESSAGE when `value` is no number from 0 to 2^53-1. */
+export function toUint(value: unknown, what: string): number {
   if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0) {
     throw messageError(what, 'a number from 0 to 2^53-1 is expected');
   }
@@ -351,7 +356,8 @@ function toShareNumbers(value: unknown, what: string): ReadonlySet<number> {
   return new Set([...value].map((member: unknown) => toShareNumber(member, what)));
 }
 
-function toShareNumber(value: unknown, what: string): number {
+/** @throws ERR_MESSAGE when `value` is no number from 0 to 255. */
+export function toShareNumber(value: unknown, what: string): number {
   const shareNumber = toUint(value, what);
   if (shareNumber >= SHARE_COUNT_MAX) throw messageError(what, 'a share number is 256 or more');
   return shareNumber;
