@@ -1,30 +1,24 @@
 /**
- * The share store over share files: allocation, leases, reading, reports. It keeps immutable containers and
- * leaves alone whatever else stands at a storage index.
+ * The share store over share files: allocation, leases, reading, reports, and the way to mutable shares (slot.ts).
  *
  * A share that cannot be made sense of hides none of its siblings: listing and leases pass it by, reading it
- * fails for it alone, and a new upload takes its place. What happens to one storage index happens one at a time,
- * except for writes to uploads. When a sync has failed the store takes no more writes: what the kernel lost it
- * does not tell twice.
+ * fails for it alone, and who needs its number has it put into quarantine. What happens to one storage index happens
+ * one at a time, except for writes to uploads. Each change is told when it is on the disk. When a sync has failed the
+ * store takes no more writes: what the kernel lost it does not tell twice.
  */
 import { formatBase32 } from '#core/base32.js';
 import type { CryptoProvider } from '#core/crypto.js';
 import type { Clock, Log } from '#core/environment.js';
-import { isTahoeError, reasonOf, TahoeError } from '#core/errors.js';
+import { TahoeError } from '#core/errors.js';
 import type { LeaseSecrets } from '#core/lease.js';
-import {
-  CONTAINER_HEAD_SIZE,
-  CONTAINER_HEADER_SIZE,
-  decodeContainerShape,
-  encodeContainerHeader,
-  encodeLease,
-  isMutableContainer,
-  LEASE_RECORD_SIZE,
-} from './container.js';
-import type { ContainerShape } from './container.js';
+import type { ReadTestWriteReply } from '#wire/storage-mutable.js';
+import { CONTAINER_HEADER_SIZE, encodeContainerHeader, encodeLease } from './container.js';
+import type { ContainerShape, LeaseRecord } from './container.js';
 import { advisoryName, formatAdvisory } from './disk-layout.js';
+import { closeOccupant, FinalPlaces, numbersOf } from './final-places.js';
+import type { Occupant, Occupants } from './final-places.js';
 import { KeyedLock } from './keyed-lock.js';
-import { keepLease } from './lease-file.js';
+import { keepLease, keepMutableLease } from './lease-file.js';
 import { ALLOCATION_OWNER, ADDED_OWNER, createLease, leaseExpiry } from './leases.js';
 import type { ShareFile, ShareFiles } from './share-files.js';
 import { ADVISORY_COUNT_MAX } from './share-store.js';
@@ -34,11 +28,14 @@ import type {
   CorruptionReport,
   OpenShare,
   ShareStore,
+  SlotRequest,
   StoreFigures,
   UploadHandle,
   UploadKey,
   UploadRefusal,
 } from './share-store.js';
+import { Slot } from './slot.js';
+import type { StoreEvents } from './store-events.js';
 import type { Upload } from './upload.js';
 import { UploadTable } from './upload-table.js';
 
@@ -53,25 +50,23 @@ export interface StoreOptions {
   readonly readonly: boolean;
   /** How free bytes are measured; by default what the files say. */
   readonly freeBytes?: () => Promise<number>;
+  /** Who this server is (its tub id, 20 bytes), recorded in mutable shares; zeros unless given. */
+  readonly nodeId?: Uint8Array;
+  /** Who is told of every change. */
+  readonly events?: StoreEvents;
 }
 
-/** What stands in a final place. */
-type Occupant =
-  | { readonly kind: 'absent' }
-  /** A mutable container, or nothing that can be opened as a file: not ours to read or to replace. */
-  | { readonly kind: 'foreign' }
-  | { readonly kind: 'damaged'; readonly error: TahoeError }
-  | { readonly kind: 'immutable'; readonly shape: ContainerShape; readonly file: ShareFile };
-
-/** What stands at a storage index, by share number; uploads in progress are left out. */
-type Occupants = ReadonlyMap<number, Occupant['kind']>;
+const NODE_ID_SIZE = 20;
 
 /** The store. Everything it keeps is in `files`. */
 export class ContainerStore implements ShareStore {
   readonly #files: ShareFiles;
   readonly #options: StoreOptions;
   readonly #uploads: UploadTable;
+  readonly #places: FinalPlaces;
   readonly #lock = new KeyedLock();
+  /** Bytes by which mutable shares are being grown. */
+  #growth = 0;
   #closed = false;
 
   /** @param files - closed by the store. */
@@ -79,6 +74,7 @@ export class ContainerStore implements ShareStore {
     this.#files = files;
     this.#options = options;
     this.#uploads = new UploadTable({ files, ...options });
+    this.#places = new FinalPlaces({ files, ...options });
   }
 
   async allocate(request: AllocationRequest): Promise<Allocation> {
@@ -87,25 +83,30 @@ export class ContainerStore implements ShareStore {
       // Taken first: an upload that becomes a share from here on still counts as one in progress.
       const inProgress = this.#uploads.of(request.storageIndex);
       const occupants = await this.#leaseAll(request.storageIndex, request, ALLOCATION_OWNER);
-      const alreadyHave = immutableOf(occupants);
+      const alreadyHave = numbersOf(occupants, 'immutable');
       if (alreadyHave.size > 0) await this.#files.settle(request.storageIndex);
       const asked = [...request.shareNumbers];
       const resumed = asked.filter((shareNumber) => isSameUpload(inProgress.get(shareNumber), request));
       const free = asked.filter(
         (shareNumber) => !inProgress.has(shareNumber) && (occupants.get(shareNumber) ?? 'damaged') === 'damaged',
       );
-      const begun = await this.#beginUploads(request, free);
+      const begun = await this.#beginUploads(request, free, occupants);
       return { alreadyHave, allocated: new Set([...resumed, ...begun]) };
     });
   }
 
   /** Begins those uploads that fit; all of them end again when one meets an error. @returns which they are. */
-  async #beginUploads(request: AllocationRequest, shareNumbers: readonly number[]): Promise<number[]> {
+  async #beginUploads(
+    request: AllocationRequest,
+    shareNumbers: readonly number[],
+    occupants: Occupants,
+  ): Promise<number[]> {
     const begun: number[] = [];
     let room = this.#options.readonly ? 0 : await this.#availableSpace();
     try {
       for (const shareNumber of shareNumbers) {
         if (this.#options.readonly || request.allocatedSize > room || this.#uploads.isFull) break;
+        if (occupants.has(shareNumber)) await this.#places.quarantine(request.storageIndex, shareNumber);
         await this.#beginUpload(request, shareNumber);
         begun.push(shareNumber);
         room -= request.allocatedSize;
@@ -144,43 +145,122 @@ export class ContainerStore implements ShareStore {
   }
 
   async listShares(storageIndex: Uint8Array): Promise<ReadonlySet<number>> {
-    return immutableOf(await this.#survey(storageIndex, 'read', () => Promise.resolve()));
+    return numbersOf(await this.#survey(storageIndex), 'immutable');
+  }
+
+  async listMutable(storageIndex: Uint8Array): Promise<ReadonlySet<number>> {
+    return numbersOf(await this.#survey(storageIndex), 'mutable');
+  }
+
+  #survey(storageIndex: Uint8Array): Promise<Occupants> {
+    return this.#places.survey(storageIndex, 'read', this.#uploads.of(storageIndex));
   }
 
   async openShare(storageIndex: Uint8Array, shareNumber: number): Promise<OpenShare | undefined> {
-    if (this.#uploads.of(storageIndex).has(shareNumber)) return undefined;
-    const occupant = await this.#occupant(storageIndex, shareNumber, 'read');
+    const occupant = await this.#open(storageIndex, shareNumber);
+    if (occupant.kind === 'immutable') return toOpenShare(occupant.file, occupant.shape);
+    await closeOccupant(occupant);
+    return undefined;
+  }
+
+  async openMutable(storageIndex: Uint8Array, shareNumber: number): Promise<OpenShare | undefined> {
+    const occupant = await this.#open(storageIndex, shareNumber);
+    if (occupant.kind === 'mutable') return occupant.share;
+    await closeOccupant(occupant);
+    return undefined;
+  }
+
+  /** What stands in a place that is no upload's. @throws ERR_CONTAINER, ERR_DISK where it is damaged. */
+  async #open(storageIndex: Uint8Array, shareNumber: number): Promise<Occupant> {
+    if (this.#uploads.of(storageIndex).has(shareNumber)) return { kind: 'absent' };
+    const occupant = await this.#places.open(storageIndex, shareNumber, 'read');
     if (occupant.kind === 'damaged') throw occupant.error;
-    return occupant.kind === 'immutable' ? toOpenShare(occupant.file, occupant.shape) : undefined;
+    return occupant;
+  }
+
+  async readTestWrite(request: SlotRequest): Promise<ReadTestWriteReply> {
+    this.#checkWritable();
+    const { crypto, events, nodeId = new Uint8Array(NODE_ID_SIZE) } = this.#options;
+    const { storageIndex } = request;
+    return this.#exclusively(storageIndex, () => {
+      const slot = new Slot(
+        {
+          crypto,
+          events,
+          files: this.#files,
+          places: this.#places,
+          nodeId,
+          leaseExpiry: this.#leaseExpiry(),
+          uploading: this.#uploads.of(storageIndex),
+          withRoom: (growth, action) => this.#withRoom(growth, action),
+        },
+        request,
+      );
+      return slot.readTestWrite();
+    });
+  }
+
+  async #withRoom<Result>(growth: number, action: () => Promise<Result>): Promise<Result> {
+    if (growth > 0 && this.#options.readonly) {
+      throw new TahoeError('ERR_NO_SPACE', { where: 'a mutable share to grow: this store is set to readonly' });
+    }
+    if (growth > 0 && growth > (await this.#availableSpace())) {
+      throw new TahoeError('ERR_NO_SPACE', { where: 'a mutable share to grow' });
+    }
+    this.#growth += growth;
+    try {
+      return await action();
+    } finally {
+      this.#growth -= growth;
+    }
   }
 
   async addLease(storageIndex: Uint8Array, secrets: LeaseSecrets): Promise<boolean> {
     this.#checkWritable();
     return this.#exclusively(storageIndex, async () => {
       const occupants = await this.#leaseAll(storageIndex, secrets, ADDED_OWNER);
-      return immutableOf(occupants).size > 0;
+      return numbersOf(occupants, 'immutable').size + numbersOf(occupants, 'mutable').size > 0;
     });
   }
 
   /** Gives every complete and sound share the lease. @returns what stands at the index. */
   #leaseAll(storageIndex: Uint8Array, secrets: LeaseSecrets, ownerNumber: number): Promise<Occupants> {
-    const { crypto, readonly } = this.#options;
-    const hasRoom = async (): Promise<boolean> => !readonly && (await this.#availableSpace()) >= LEASE_RECORD_SIZE;
-    return this.#survey(storageIndex, 'update', async (file, shape) => {
-      const lease = createLease(crypto, shape.version, ownerNumber, secrets, this.#leaseExpiry());
-      await keepLease({ crypto, file, shape, lease, hasRoom });
+    const { events } = this.#options;
+    const uploading = this.#uploads.of(storageIndex);
+    return this.#places.survey(storageIndex, 'update', uploading, async (occupant, shareNumber) => {
+      if (await this.#leaseOne(occupant, secrets, ownerNumber))
+        events?.tell({ kind: 'leased', storageIndex, shareNumber });
     });
   }
 
+  /** @returns whether anything changed. */
+  async #leaseOne(occupant: Occupant, secrets: LeaseSecrets, ownerNumber: number): Promise<boolean> {
+    const { crypto, nodeId = new Uint8Array(NODE_ID_SIZE), readonly } = this.#options;
+    const hasRoom = async (size: number): Promise<boolean> => !readonly && (await this.#availableSpace()) >= size;
+    const leaseFor = (version: 1 | 2, owner: number): LeaseRecord =>
+      createLease(crypto, version, owner, secrets, this.#leaseExpiry());
+    if (occupant.kind === 'immutable') {
+      const { file, shape } = occupant;
+      return keepLease({ crypto, file, shape, lease: leaseFor(shape.version, ownerNumber), hasRoom });
+    }
+    if (occupant.kind !== 'mutable') return false;
+    // Owner 0 would be an empty slot.
+    const lease = { ...leaseFor(occupant.share.shape.version, ADDED_OWNER), nodeId };
+    return keepMutableLease({ crypto, share: occupant.share, lease, hasRoom });
+  }
+
   async reportCorruption(report: CorruptionReport): Promise<boolean> {
-    const { storageIndex, shareNumber, reason } = report;
+    const { storageIndex, shareNumber, reason, type = 'immutable' } = report;
     const uploading = this.#uploads.of(storageIndex).has(shareNumber);
-    const occupant: Occupant = uploading ? { kind: 'absent' } : await this.#occupant(storageIndex, shareNumber, 'read');
-    if (occupant.kind === 'immutable') await occupant.file.close();
-    if (occupant.kind === 'absent' || occupant.kind === 'foreign') return false;
+    const occupant: Occupant = uploading
+      ? { kind: 'absent' }
+      : await this.#places.open(storageIndex, shareNumber, 'read');
+    await closeOccupant(occupant);
+    if (occupant.kind !== type && occupant.kind !== 'damaged') return false;
     const index = formatBase32(storageIndex);
     this.#options.log.warn('storage.corruption-report', { storageIndex: index, shareNumber });
-    const text = formatAdvisory(storageIndex, shareNumber, reason);
+    this.#options.events?.tell({ kind: 'damaged', storageIndex, shareNumber, reason: 'a client reported it' });
+    const text = formatAdvisory(storageIndex, shareNumber, reason, type);
     const full = (await this.#files.advisoryCount()) >= ADVISORY_COUNT_MAX;
     if (full || text.length > (await this.#availableSpace())) {
       this.#options.log.warn('storage.corruption-report-dropped', { storageIndex: index, shareNumber });
@@ -221,61 +301,8 @@ export class ContainerStore implements ShareStore {
 
   async #availableSpace(): Promise<number> {
     const free = await (this.#options.freeBytes?.() ?? this.#files.freeBytes());
-    return Math.max(0, free - this.#options.reservedSpace - this.#uploads.missingSize());
+    return Math.max(0, free - this.#options.reservedSpace - this.#uploads.missingSize() - this.#growth);
   }
-
-  /** Calls `visit` with each complete and sound immutable share. @returns what stands at the index. */
-  async #survey(
-    storageIndex: Uint8Array,
-    access: 'read' | 'update',
-    visit: (file: ShareFile, shape: ContainerShape) => Promise<void>,
-  ): Promise<Occupants> {
-    const inProgress = this.#uploads.of(storageIndex);
-    const occupants = new Map<number, Occupant['kind']>();
-    for (const shareNumber of await this.#files.list(storageIndex)) {
-      if (inProgress.has(shareNumber)) continue;
-      const occupant = await this.#occupant(storageIndex, shareNumber, access);
-      occupants.set(shareNumber, occupant.kind);
-      if (occupant.kind !== 'immutable') continue;
-      try {
-        await visit(occupant.file, occupant.shape);
-      } finally {
-        await occupant.file.close();
-      }
-    }
-    return occupants;
-  }
-
-  /** What stands in a final place; an immutable share's file is open, for the caller to close. */
-  async #occupant(storageIndex: Uint8Array, shareNumber: number, access: 'read' | 'update'): Promise<Occupant> {
-    const file = await this.#files.open(storageIndex, shareNumber, access);
-    if (file === 'absent') return { kind: 'absent' };
-    if (file === 'unusable') return { kind: 'foreign' };
-    const occupant = await this.#examine(file);
-    if (occupant.kind !== 'immutable') await file.close();
-    if (occupant.kind === 'damaged') {
-      const facts = { storageIndex: formatBase32(storageIndex), shareNumber, reason: reasonOf(occupant.error) };
-      this.#options.log.warn('storage.damaged-share', facts);
-    }
-    return occupant;
-  }
-
-  async #examine(file: ShareFile): Promise<Occupant> {
-    try {
-      const head = await file.read(0, CONTAINER_HEAD_SIZE);
-      if (isMutableContainer(head)) return { kind: 'foreign' };
-      return { kind: 'immutable', shape: decodeContainerShape(head, file.size), file };
-    } catch (error) {
-      // An unreadable share is as damaged as a garbled one.
-      if (isTahoeError(error, 'ERR_CONTAINER', 'ERR_DISK')) return { kind: 'damaged', error };
-      await file.close();
-      throw error;
-    }
-  }
-}
-
-function immutableOf(occupants: Occupants): Set<number> {
-  return new Set([...occupants].filter(([, kind]) => kind === 'immutable').map(([shareNumber]) => shareNumber));
 }
 
 /** Whether a repeated request asks for the upload that it began before. */

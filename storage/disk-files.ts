@@ -8,6 +8,8 @@
  */
 import { constants } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { silentLog } from '#core/environment.js';
+import type { Log } from '#core/environment.js';
 import { isTahoeError, reasonOf, TahoeError } from '#core/errors.js';
 import { DirectorySync, syncDirectory } from './directory-sync.js';
 import { diskError, isFull, onDisk, systemCodeOf } from './disk-error.js';
@@ -15,7 +17,8 @@ import { DiskLayout, shareNumberOfEntry } from './disk-layout.js';
 import { nodeFileSystem } from './file-system.js';
 import type { FileSystem, OpenFile } from './file-system.js';
 import { ADVISORY_COUNT_MAX } from './share-store.js';
-import type { NoShareFile, ShareFile, ShareFiles } from './share-files.js';
+import { ShareCommits } from './share-commit.js';
+import type { NoShareFile, PreparedShare, ShareChange, ShareFile, ShareFiles } from './share-files.js';
 
 const DIRECTORY_MODE = 0o700;
 const FILE_MODE = 0o600;
@@ -90,32 +93,53 @@ export class DiskFiles implements ShareFiles {
   readonly #system: FileSystem;
   readonly #directories: DirectorySync;
   readonly #durable = new Set<string>();
+  readonly #commits: ShareCommits;
   #failure: string | undefined;
   #advisoryCount: number | undefined;
 
-  private constructor(layout: DiskLayout, system: FileSystem, directories: DirectorySync) {
+  private constructor(layout: DiskLayout, system: FileSystem, directories: DirectorySync, log: Log) {
     this.#layout = layout;
     this.#system = system;
     this.#directories = directories;
+    this.#commits = new ShareCommits({
+      layout,
+      system,
+      log,
+      toShareFile: (handle, size) => new DiskFile(handle, size, this.#runSync),
+      syncDirectory: (path) => this.#syncDirectory(path),
+      makeDirectory: (storageIndex) => this.#makeIndexDirectory(storageIndex),
+      removeDirectory: (storageIndex) => this.#removeIndexDirectory(storageIndex),
+      settle: (storageIndex) => this.settle(storageIndex),
+      distrust: (reason) => (this.#failure ??= reason),
+    });
   }
 
   /**
-   * Opens `directory`, making it where it is missing, and removes the uploads that an earlier run left behind.
+   * Opens `directory`, making it where it is missing, removes the uploads that an earlier run left behind, and
+   * carries to its end what it was changing.
    * @param directories - how directories are synced; tests give their own.
    * @param system - where the directory is.
    * @throws ERR_DISK, ERR_NO_SPACE.
    */
-  static async open(directory: string, directories?: DirectorySync, system = nodeFileSystem): Promise<DiskFiles> {
+  static async open(
+    directory: string,
+    directories?: DirectorySync,
+    system = nodeFileSystem,
+    log = silentLog,
+  ): Promise<DiskFiles> {
     const layout = new DiskLayout(directory);
     const syncs = directories ?? new DirectorySync((path) => syncDirectory(path, system));
-    const files = new DiskFiles(layout, system, syncs);
+    const files = new DiskFiles(layout, system, syncs, log);
     await onDisk('opening the storage directory', async () => {
       const created = await system.mkdir(layout.shares, { recursive: true, mode: DIRECTORY_MODE });
       await system.mkdir(layout.advisories, { recursive: true, mode: DIRECTORY_MODE });
       await system.rm(layout.incoming, { recursive: true, force: true });
       await system.mkdir(layout.incoming, { recursive: true, mode: DIRECTORY_MODE });
       for (const path of pathsUpTo(layout.shares, created)) await files.#syncDirectory(path);
+      const createdOurs = await system.mkdir(layout.writing, { recursive: true, mode: DIRECTORY_MODE });
+      for (const path of pathsUpTo(layout.writing, createdOurs)) await files.#syncDirectory(path);
     });
+    await files.#commits.recover();
     return files;
   }
 
@@ -200,9 +224,8 @@ export class DiskFiles implements ShareFiles {
 
   async publish(storageIndex: Uint8Array, shareNumber: number): Promise<void> {
     const share = this.#layout.share(storageIndex, shareNumber);
+    await this.#makeIndexDirectory(storageIndex);
     await onDisk('placing a share', async () => {
-      const created = await this.#system.mkdir(dirname(share), { recursive: true, mode: DIRECTORY_MODE });
-      if (created !== undefined) this.#forget(storageIndex);
       await this.#system.rename(this.#layout.incomingShare(storageIndex, shareNumber), share);
     });
     try {
@@ -212,6 +235,19 @@ export class DiskFiles implements ShareFiles {
       throw error;
     }
     await this.#removeIncomingDirectories(storageIndex);
+  }
+
+  async #makeIndexDirectory(storageIndex: Uint8Array): Promise<void> {
+    const path = this.#layout.indexDirectory(storageIndex);
+    await onDisk('placing a share', async () => {
+      const created = await this.#system.mkdir(path, { recursive: true, mode: DIRECTORY_MODE });
+      if (created !== undefined) this.#forget(storageIndex);
+    });
+  }
+
+  /** Best effort: a directory with something in it stays. */
+  async #removeIndexDirectory(storageIndex: Uint8Array): Promise<void> {
+    await this.#system.rmdir(this.#layout.indexDirectory(storageIndex)).catch(() => undefined);
   }
 
   async settle(storageIndex: Uint8Array): Promise<void> {
@@ -227,6 +263,34 @@ export class DiskFiles implements ShareFiles {
   #forget(storageIndex: Uint8Array): void {
     this.#durable.delete(this.#layout.indexDirectory(storageIndex));
     this.#durable.delete(this.#layout.prefixDirectory(storageIndex));
+  }
+
+  prepare(storageIndex: Uint8Array, copied?: number): Promise<PreparedShare> {
+    return this.#commits.prepare(storageIndex, copied);
+  }
+
+  discard(prepared: PreparedShare): Promise<void> {
+    return this.#commits.discard(prepared);
+  }
+
+  commit(storageIndex: Uint8Array, changes: readonly ShareChange[], keepDirectory: boolean): Promise<void> {
+    return this.#commits.commit(storageIndex, changes, keepDirectory);
+  }
+
+  createScratch(): Promise<ShareFile> {
+    return this.#commits.createScratch();
+  }
+
+  async quarantine(storageIndex: Uint8Array, shareNumber: number, name: string): Promise<void> {
+    const { quarantine } = this.#layout;
+    const created = await onDisk('making the quarantine', () =>
+      this.#system.mkdir(quarantine, { recursive: true, mode: DIRECTORY_MODE }),
+    );
+    await onDisk('moving a share to quarantine', () =>
+      this.#system.rename(this.#layout.share(storageIndex, shareNumber), join(quarantine, name)),
+    );
+    for (const path of pathsUpTo(quarantine, created)) await this.#syncDirectory(path);
+    await this.settle(storageIndex);
   }
 
   async writeAdvisory(name: string, text: string): Promise<void> {

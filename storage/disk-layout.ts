@@ -4,6 +4,8 @@
  *     shares/<first 2 characters>/<storage index, 26 characters of base32>/<share number>
  *     shares/incoming/<first 2>/<storage index>/<share number>     uploads in progress, removed at start
  *     corruption-advisories/<UTC time>--<storage index>-<share number>
+ *     tallac/writing/          ours: files on their way into final places, emptied at start
+ *     tallac/quarantine/<UTC time>--<storage index>-<share number>     ours: damaged shares whose numbers were needed
  */
 import { join, resolve } from 'node:path';
 import { formatBase32 } from '#core/base32.js';
@@ -11,6 +13,7 @@ import { formatBase32 } from '#core/base32.js';
 const SHARES = 'shares';
 const INCOMING = 'incoming';
 const ADVISORIES = 'corruption-advisories';
+const OURS = 'tallac';
 const PREFIX_LENGTH = 2;
 
 /** The paths of one storage directory. */
@@ -19,12 +22,16 @@ export class DiskLayout {
   readonly shares: string;
   readonly incoming: string;
   readonly advisories: string;
+  readonly writing: string;
+  readonly quarantine: string;
 
   constructor(directory: string) {
     this.directory = resolve(directory);
     this.shares = join(this.directory, SHARES);
     this.incoming = join(this.shares, INCOMING);
     this.advisories = join(this.directory, ADVISORIES);
+    this.writing = join(this.directory, OURS, 'writing');
+    this.quarantine = join(this.directory, OURS, 'quarantine');
   }
 
   /** The directory of the directories of all indexes that begin alike. */
@@ -67,10 +74,15 @@ export function advisoryName(nowMs: number, storageIndex: Uint8Array, shareNumbe
 }
 
 /** The text of an advisory, as the reference writes it. */
-export function formatAdvisory(storageIndex: Uint8Array, shareNumber: number, reason: string): string {
+export function formatAdvisory(
+  storageIndex: Uint8Array,
+  shareNumber: number,
+  reason: string,
+  type: 'immutable' | 'mutable' = 'immutable',
+): string {
   return [
     'report: Share Corruption',
-    'type: immutable',
+    `type: ${type}`,
     `storage_index: ${formatBase32(storageIndex)}`,
     `share_number: ${String(shareNumber)}`,
     '',

@@ -14,10 +14,11 @@ export interface DiskStoreOptions extends StoreOptions {
 }
 
 /**
- * Opens a store and removes the uploads that an earlier run did not finish. Only one process may have a
- * directory open.
+ * Opens a store, removes the uploads that an earlier run did not finish, and finishes the mutable writes that it had
+ * recorded. Only one process may have a directory open.
  * @throws ERR_DISK, ERR_NO_SPACE.
  */
 export async function openDiskStore(options: DiskStoreOptions): Promise<ShareStore> {
-  return new ContainerStore(await DiskFiles.open(options.directory, undefined, options.fileSystem), options);
+  const files = await DiskFiles.open(options.directory, undefined, options.fileSystem, options.log);
+  return new ContainerStore(files, options);
 }

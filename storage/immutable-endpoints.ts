@@ -183,7 +183,8 @@ function defineReading(define: DefineEndpoint, store: ShareStore): void {
     toTarget: shareTarget,
     handle: async ({ body, reply, target }) => {
       const reason = decodeCorruptRequest(await readMessage(body, CORRUPT_REQUEST_SIZE_MAX));
-      if (!(await store.reportCorruption({ ...target, reason }))) throw new TahoeError('ERR_NO_SUCH_SHARE', {});
+      if (!(await store.reportCorruption({ type: 'immutable', ...target, reason })))
+        throw new TahoeError('ERR_NO_SUCH_SHARE', {});
       return reply.code(200).send();
     },
   });

@@ -1,7 +1,7 @@
 /**
- * Keeps a lease in the container of an immutable share, durably.
+ * Keeps a lease in the container of a share of either type, durably and in place.
  *
- * A renewal overwrites the four bytes of the expiry. A new lease is written behind the last one first and counted
+ * A renewal overwrites the four bytes of the expiry; the slots in the header of a mutable share lie in one sector. A new lease is written behind the last one first and counted
  * afterwards, so that a crash in between costs at most the lease that was not acknowledged.
  */
 import type { CryptoProvider } from '#core/crypto.js';
@@ -16,7 +16,11 @@ import {
   LEASE_RECORD_SIZE,
 } from './container.js';
 import type { ContainerShape, LeaseRecord } from './container.js';
+import { editFile } from './edit-file.js';
 import { changeForLease } from './leases.js';
+import type { MutableLease } from './mutable-container.js';
+import { MutablePlan } from './mutable-plan.js';
+import type { MutableShare } from './mutable-share.js';
 import type { ShareFile } from './share-files.js';
 import { LEASE_COUNT_MAX } from './share-store.js';
 
@@ -26,38 +30,60 @@ export interface LeaseKeeping {
   readonly file: ShareFile;
   readonly shape: ContainerShape;
   readonly lease: LeaseRecord;
-  /** Whether there is room for one more record. */
-  readonly hasRoom: () => Promise<boolean>;
+  /** Whether the file may grow by so many bytes. */
+  readonly hasRoom: (size: number) => Promise<boolean>;
 }
 
 /**
  * Renews the lease of the same renew secret, or adds this one.
  * @throws ERR_NO_SPACE when there is no room for a new record, ERR_TOO_MANY when there are too many already,
  *   ERR_DISK, ERR_STORE_READONLY.
+ * @returns whether anything changed.
  */
-export async function keepLease(keeping: LeaseKeeping): Promise<void> {
+export async function keepLease(keeping: LeaseKeeping): Promise<boolean> {
   const { crypto, file, lease, shape } = keeping;
   const change = changeForLease(crypto, await readLeases(file, shape), lease);
   switch (change.kind) {
     case 'none':
-      return;
+      return false;
     case 'renew':
       await file.write([encodeExpiry(change.expirySeconds)], recordOffset(shape, change.index) + LEASE_EXPIRY_OFFSET);
-      return file.sync();
+      await file.sync();
+      return true;
     case 'append':
       await checkRoom(keeping);
       await file.write([encodeLease(change.lease)], recordOffset(shape, shape.leaseCount));
       await file.sync();
       await file.write([encodeLeaseCount(shape.leaseCount + 1)], LEASE_COUNT_OFFSET);
-      return file.sync();
+      await file.sync();
+      return true;
   }
+}
+
+/** A lease, and the open mutable share that is to have it. */
+export interface MutableLeaseKeeping extends Pick<LeaseKeeping, 'crypto' | 'hasRoom'> {
+  readonly share: MutableShare;
+  readonly lease: MutableLease;
+}
+
+/** The same for a mutable share. @throws as above. @returns whether anything changed. */
+export async function keepMutableLease({ crypto, hasRoom, lease, share }: MutableLeaseKeeping): Promise<boolean> {
+  const plan = new MutablePlan(await share.state());
+  plan.keepLease(crypto, lease);
+  const growth = plan.fileSize - share.file.size;
+  if (growth > 0 && !(await hasRoom(growth))) throw new TahoeError('ERR_NO_SPACE', { where: 'a lease' });
+  for (const edit of plan.edits) {
+    await editFile(share.file, edit);
+    await share.file.sync();
+  }
+  return plan.edits.length > 0;
 }
 
 async function checkRoom({ hasRoom, shape }: LeaseKeeping): Promise<void> {
   if (shape.leaseCount >= LEASE_COUNT_MAX) {
     throw new TahoeError('ERR_TOO_MANY', { what: 'leases on a share', limit: LEASE_COUNT_MAX });
   }
-  if (!(await hasRoom())) throw new TahoeError('ERR_NO_SPACE', { where: 'a lease' });
+  if (!(await hasRoom(LEASE_RECORD_SIZE))) throw new TahoeError('ERR_NO_SPACE', { where: 'a lease' });
 }
 
 /** The leases of a container, in order; no more than LEASE_COUNT_MAX. @throws ERR_DISK. */

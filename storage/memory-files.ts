@@ -5,7 +5,7 @@
 import { formatBase32 } from '#core/base32.js';
 import { concat } from '#core/bytes.js';
 import { TahoeError } from '#core/errors.js';
-import type { NoShareFile, ShareFile, ShareFiles } from './share-files.js';
+import type { NoShareFile, PreparedShare, ShareChange, ShareFile, ShareFiles } from './share-files.js';
 
 /** What the store may hold unless told otherwise, in bytes. */
 const CAPACITY = 1 << 30;
@@ -45,6 +45,17 @@ class MemoryFile implements ShareFile {
   }
 }
 
+/** A file that is in no place yet. */
+class MemoryPrepared implements PreparedShare {
+  readonly content: Content;
+  readonly file: ShareFile;
+
+  constructor(content: Content) {
+    this.content = content;
+    this.file = new MemoryFile(content);
+  }
+}
+
 /** Shares in maps. */
 export class MemoryFiles implements ShareFiles {
   readonly failure = undefined;
@@ -52,6 +63,7 @@ export class MemoryFiles implements ShareFiles {
   readonly #final = new Map<string, Map<number, Content>>();
   readonly #incoming = new Map<string, Content>();
   readonly #advisories = new Map<string, string>();
+  readonly #quarantine = new Map<string, Uint8Array>();
 
   /** @param capacity - how many bytes of shares there is room for. */
   constructor(capacity = CAPACITY) {
@@ -60,14 +72,22 @@ export class MemoryFiles implements ShareFiles {
 
   /** Puts `bytes` into a final place as they are, sound or not. */
   place(storageIndex: Uint8Array, shareNumber: number, bytes: Uint8Array): void {
-    const index = formatBase32(storageIndex);
-    const shares = this.#final.get(index) ?? new Map<number, Content>();
-    this.#final.set(index, shares.set(shareNumber, { bytes }));
+    const shares = this.#sharesOf(storageIndex).set(shareNumber, { bytes });
+    this.#final.set(formatBase32(storageIndex), shares);
+  }
+
+  #sharesOf(storageIndex: Uint8Array): Map<number, Content> {
+    return this.#final.get(formatBase32(storageIndex)) ?? new Map<number, Content>();
   }
 
   /** The reports of damage, by name. */
   get advisories(): ReadonlyMap<string, string> {
     return this.#advisories;
+  }
+
+  /** What was moved out of the way, by name. */
+  get quarantined(): ReadonlyMap<string, Uint8Array> {
+    return this.#quarantine;
   }
 
   list(storageIndex: Uint8Array): Promise<readonly number[]> {
@@ -103,6 +123,34 @@ export class MemoryFiles implements ShareFiles {
 
   settle(): Promise<void> {
     return Promise.resolve();
+  }
+
+  prepare(storageIndex: Uint8Array, copied?: number): Promise<PreparedShare> {
+    const old = copied === undefined ? undefined : this.#sharesOf(storageIndex).get(copied);
+    return Promise.resolve(new MemoryPrepared({ bytes: old?.bytes.slice() ?? new Uint8Array(0) }));
+  }
+
+  discard(_prepared: PreparedShare): Promise<void> {
+    return Promise.resolve();
+  }
+
+  commit(storageIndex: Uint8Array, changes: readonly ShareChange[]): Promise<void> {
+    for (const { prepared, shareNumber } of changes) {
+      if (prepared instanceof MemoryPrepared) this.place(storageIndex, shareNumber, prepared.content.bytes);
+      else this.#sharesOf(storageIndex).delete(shareNumber);
+    }
+    return Promise.resolve();
+  }
+
+  quarantine(storageIndex: Uint8Array, shareNumber: number, name: string): Promise<void> {
+    const shares = this.#sharesOf(storageIndex);
+    this.#quarantine.set(name, shares.get(shareNumber)?.bytes ?? new Uint8Array(0));
+    shares.delete(shareNumber);
+    return Promise.resolve();
+  }
+
+  createScratch(): Promise<ShareFile> {
+    return Promise.resolve(new MemoryFile({ bytes: new Uint8Array(0) }));
   }
 
   writeAdvisory(name: string, text: string): Promise<void> {

@@ -22,6 +22,17 @@ export interface ShareFile {
 /** Nothing, or something that cannot be opened or is no regular file (a directory, a pipe, a link). */
 export type NoShareFile = 'absent' | 'unusable';
 
+/** A file that is to stand in a final place, or is thrown away. */
+export interface PreparedShare {
+  readonly file: ShareFile;
+}
+
+/** What is to become of a final place: another file in it, or none. */
+export interface ShareChange {
+  readonly shareNumber: number;
+  readonly prepared: PreparedShare | undefined;
+}
+
 /** Files for shares. Every operation may throw ERR_DISK. */
 export interface ShareFiles {
   /** Why nothing that was written can be trusted to be durable any more; undefined while all is well. */
@@ -40,6 +51,23 @@ export interface ShareFiles {
   publish(storageIndex: Uint8Array, shareNumber: number): Promise<void>;
   /** Makes the final places of a storage index durable, whoever moved files there. */
   settle(storageIndex: Uint8Array): Promise<void>;
+  /**
+   * Makes a file that is to stand in a final place.
+   * @param copied - the number of the share whose file it begins as a copy of; without it the file is empty.
+   */
+  prepare(storageIndex: Uint8Array, copied?: number): Promise<PreparedShare>;
+  /** Throws it away. Never throws. */
+  discard(prepared: PreparedShare): Promise<void>;
+  /**
+   * Makes all changes at one storage index, durably, or none of them, also when the power fails in between. The
+   * prepared files are closed and used up.
+   * @param keepDirectory - whether the index's directory stays when nothing is left in it.
+   */
+  commit(storageIndex: Uint8Array, changes: readonly ShareChange[], keepDirectory: boolean): Promise<void>;
+  /** Moves what stands in a final place out of the way, to where the operator finds it under `name`. */
+  quarantine(storageIndex: Uint8Array, shareNumber: number, name: string): Promise<void>;
+  /** An empty file without a name, gone when it is closed. */
+  createScratch(): Promise<ShareFile>;
   /** Keeps a report of damage under `name`. */
   writeAdvisory(name: string, text: string): Promise<void>;
   advisoryCount(): Promise<number>;

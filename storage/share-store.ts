@@ -2,13 +2,15 @@
  * What a storage server keeps, seen from above: shares filed under a storage index and a share number, uploads
  * on their way to becoming shares, leases, and reports of damage.
  *
- * This is the immutable half. Nothing here knows HTTP; the routes stand on this interface, and every store
- * passes the suite in test/conformance/share-store.ts. "Not there" and "not yours" are values; errors are for
+ * An immutable share is uploaded once; a mutable one is written on by whoever shows its write enabler. Nothing here
+ * knows HTTP; the routes stand on this interface, and every store passes the suite in test/conformance/share-store.ts. "Not there" and "not yours" are values; errors are for
  * disks that fail, limits that are reached and bytes that contradict each other.
  * @see Tahoe-LAFS docs/specifications/http-storage-node-protocol.rst, "Immutable"
  */
 import type { LeaseSecrets } from '#core/lease.js';
 import type { ByteRange } from '#wire/storage.js';
+import type { ReadTestWriteReply, ReadTestWriteRequest } from '#wire/storage-mutable.js';
+import type { Content } from './content.js';
 
 /** What bounds a mutable share, in bytes: the figure of the reference, beyond 2^53. */
 export const MUTABLE_SHARE_SIZE_MAX = 69_105_000_000_000_000n;
@@ -22,6 +24,12 @@ export const WRITE_COUNT_MAX = 1024;
 export const UPLOAD_FRAGMENT_COUNT_MAX = 1024;
 /** Leases on one share. */
 export const LEASE_COUNT_MAX = 10_000;
+/** How large the data of a mutable share may become here, in bytes: none of the offsets beyond reaches the disk. */
+export const MUTABLE_DATA_SIZE_MAX = 2 ** 40;
+/** How much larger a write may make a share than what it writes, in bytes: the rest is zeros. */
+export const GAP_SIZE_MAX = 64 << 20;
+/** What the read vectors of one request may give, in bytes. */
+export const READ_REPLY_SIZE_MAX = 64 << 20;
 /** Reports of damage that are kept. */
 export const ADVISORY_COUNT_MAX = 1000;
 
@@ -88,8 +96,22 @@ export interface OpenShare {
   close(): Promise<void>;
 }
 
+/** A read-test-write on the mutable shares of one storage index. */
+export interface SlotRequest extends ReadTestWriteRequest<Content>, LeaseSecrets {
+  readonly storageIndex: Uint8Array;
+  /** 32 bytes: what the shares here were made with, or will be. */
+  readonly writeEnabler: Uint8Array;
+  /** Asked before `sizeBytes` are read into memory; throws where they may not be. */
+  readonly admitRead?: (sizeBytes: number) => void;
+}
+
+/** What a container is for. */
+export type ShareType = 'immutable' | 'mutable';
+
 /** A client's word that a share is damaged. */
 export interface CorruptionReport {
+  /** What the client read it as; immutable unless given. */
+  readonly type?: ShareType;
   readonly storageIndex: Uint8Array;
   readonly shareNumber: number;
   readonly reason: string;
@@ -107,7 +129,7 @@ export interface StoreFigures {
 /** The keeper of shares. Whoever opens one closes it, after the server in front of it. */
 export interface ShareStore {
   /**
-   * Renews or adds a lease on every share held under the storage index, then begins an upload for each share
+   * Renews or adds a lease on every share held under the storage index, of either type, then begins an upload for each share
    * asked for that is not here and fits. A share in progress is listed as allocated for the upload secret and
    * size it was begun with, and otherwise in neither set.
    * @throws ERR_NO_SPACE when a lease cannot be added; ERR_TOO_MANY; ERR_DISK; ERR_STORE_READONLY.
@@ -121,6 +143,23 @@ export interface ShareStore {
    * @throws ERR_CONTAINER when the share's file is damaged; ERR_DISK.
    */
   openShare(storageIndex: Uint8Array, shareNumber: number): Promise<OpenShare | undefined>;
+  /**
+   * Does all tests, then all reads, then, if the tests held, all writes or none, and renews or adds the lease on each
+   * share that was written and is still there. The shares that are not sound count as missing; one that is written
+   * to is put into quarantine first.
+   * @throws ERR_WRITE_ENABLER when another one belongs to any share here; ERR_SHARE_KIND when a number that is to be
+   *   written or removed is not a mutable share's; ERR_TOO_LARGE beyond the limits above; ERR_NO_SPACE for what grows;
+   *   ERR_TOO_MANY, ERR_DISK, ERR_STORE_READONLY. Nothing has changed then.
+   */
+  readTestWrite(request: SlotRequest): Promise<ReadTestWriteReply>;
+  /** The numbers of the mutable shares; damaged ones are left out. @throws ERR_DISK. */
+  listMutable(storageIndex: Uint8Array): Promise<ReadonlySet<number>>;
+  /**
+   * The share as it is now, also when it is written to later.
+   * @returns undefined when there is no mutable share of that number.
+   * @throws ERR_CONTAINER when the share's file is damaged; ERR_DISK.
+   */
+  openMutable(storageIndex: Uint8Array, shareNumber: number): Promise<OpenShare | undefined>;
   /**
    * Renews the lease that these secrets made on each share of the storage index, or adds it.
    * @returns whether there was any share.

@@ -9,6 +9,7 @@ import { reasonOf, TahoeError } from '#core/errors.js';
 import { BatchPool, batchSize } from './gather.js';
 import type { ShareFile, ShareFiles } from './share-files.js';
 import { UPLOAD_COUNT_MAX, WRITE_COUNT_MAX } from './share-store.js';
+import type { StoreEvents } from './store-events.js';
 import { Upload } from './upload.js';
 import type { UploadIdentity, UploadOwner } from './upload.js';
 
@@ -21,6 +22,7 @@ export interface UploadTableOptions {
   readonly crypto: CryptoProvider;
   readonly clock: Clock;
   readonly log: Log;
+  readonly events?: StoreEvents | undefined;
 }
 
 /** The uploads, by storage index and share number. */
@@ -30,6 +32,7 @@ export class UploadTable implements UploadOwner {
   readonly batchPool = new BatchPool();
   readonly #files: ShareFiles;
   readonly #log: Log;
+  readonly #events: StoreEvents | undefined;
   readonly #uploads = new Map<string, Map<number, Upload>>();
   #count = 0;
   #writeCount = 0;
@@ -40,6 +43,7 @@ export class UploadTable implements UploadOwner {
     this.crypto = options.crypto;
     this.#files = options.files;
     this.#log = options.log;
+    this.#events = options.events;
   }
 
   get count(): number {
@@ -102,7 +106,9 @@ export class UploadTable implements UploadOwner {
   }
 
   async publish(upload: Upload): Promise<void> {
-    await this.#files.publish(upload.storageIndex, upload.shareNumber);
+    const { shareNumber, storageIndex } = upload;
+    await this.#files.publish(storageIndex, shareNumber);
+    this.#events?.tell({ kind: 'added', type: 'immutable', storageIndex, shareNumber });
   }
 
   async discard(upload: Upload): Promise<void> {

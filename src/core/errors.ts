@@ -82,6 +82,11 @@ const catalogue = {
   ERR_SWISSNUM: entry<Record<string, never>>('authority', () => 'Wrong Authorization header'),
   ERR_UPLOAD_SECRET: entry<Record<string, never>>('authority', () => 'this upload belongs to another upload secret'),
 
+  ERR_WRITE_ENABLER: entry<{ nodeId: string }>(
+    'authority',
+    (f) => `this is not the write enabler of these shares. The write enabler was recorded by nodeid '${f.nodeId}'.`,
+  ),
+
   // missing: it was looked for and is not there
   ERR_NO_SHARES: entry<{ storageIndex: string; needed: number; detail: string }>(
     'missing',
@@ -102,6 +107,10 @@ const catalogue = {
   ERR_CONFLICTING_WRITE: entry<{ offset: number }>(
     'conflict',
     (f) => `other bytes were already written at offset ${String(f.offset)} of this share`,
+  ),
+  ERR_SHARE_KIND: entry<{ shareNumber: number }>(
+    'conflict',
+    (f) => `share ${String(f.shareNumber)} is taken here by what is no mutable share; use another storage index`,
   ),
   ERR_SHARE_COMPLETE: entry<Record<string, never>>('conflict', () => 'this share is already complete'),
   ERR_ALREADY_RUNNING: entry<{ directory: string; pid: number }>(

@@ -45,6 +45,7 @@ export async function startStorageService(options: StorageServiceOptions): Promi
     directory: settings.directory,
     reservedSpace: settings.reservedSpaceBytes,
     readonly: settings.isReadonly,
+    nodeId: certificate.tubId,
     crypto,
     clock,
     log,

@@ -2,13 +2,17 @@
 import fc from 'fast-check';
 import t from 'tap';
 import type { Test } from 'tap';
-import { concat, utf8 } from '#core/bytes.js';
+import { concat } from '#core/bytes.js';
 import { CONTAINER_HEADER_SIZE, LEASE_RECORD_SIZE } from '#storage/container.js';
+import { MUTABLE_LEASE_SIZE } from '#storage/mutable-container.js';
 import type { ShareStore } from '#storage/share-store.js';
 import { seededBytes } from '#test/fixtures/crypto.js';
+import { readMutable, writeMutable } from '#test/fixtures/mutable-store.js';
+import { containerOf } from '#test/fixtures/mutable-vectors.js';
 import {
   allocate,
   leaseSecrets,
+  otherIndex,
   readShare,
   sorted,
   storageIndex,
@@ -105,15 +109,36 @@ export function damageSuite(makeSubject: MakeSubject): void {
     await checkDamaged(t, store, 'a small file that says it is large');
   });
 
-  t.test('a mutable container is neither read nor replaced', async (t) => {
+  t.test('a mutable share is no immutable one, and is not replaced by one', async (t) => {
     const subject = await makeSubject(t);
     const { store } = await prepare(subject);
-    const mutable = concat(utf8('Tahoe mutable container v2\n'), seededBytes('rest', 500));
+    const mutable = containerOf(2, 'seven leases');
     await subject.place(storageIndex, 1, mutable);
     t.strictSame(sorted(await store.listShares(storageIndex)), [0]);
     t.equal(await readShare(store, 1), undefined);
     t.equal(await store.reportCorruption({ storageIndex, shareNumber: 1, reason: 'why' }), false);
-    t.strictSame(await allocate(store, [1, 2], 10, { seed: 'second' }), { alreadyHave: [0], allocated: [2] });
-    sameBytes(t, await subject.raw(storageIndex, 1), mutable);
+    t.strictSame(await allocate(store, [1, 2], 10), { alreadyHave: [0], allocated: [2] });
+    const found = (await subject.raw(storageIndex, 1)) ?? new Uint8Array();
+    sameBytes(t, found.subarray(468, 473), mutable.subarray(468, 473), 'only a lease is added');
+    t.equal(found.length, mutable.length + MUTABLE_LEASE_SIZE);
+  });
+
+  t.test('what is damaged and in the way goes to quarantine', async (t) => {
+    const subject = await makeSubject(t);
+    const { file, store } = await prepare(subject);
+    const events = subject.events;
+    await subject.place(storageIndex, 1, file.slice(0, 20));
+    await allocate(store, [1], 10);
+    await writeMutable(store, [2], share, { storageIndex: otherIndex });
+    const cut = ((await subject.raw(otherIndex, 2)) ?? new Uint8Array()).slice(0, 480);
+    await subject.place(otherIndex, 2, cut);
+    t.strictSame(sorted(await store.listMutable(otherIndex)), []);
+    await t.rejects(readMutable(store, 2, otherIndex), { code: 'ERR_CONTAINER' });
+    await writeMutable(store, [2], share, { storageIndex: otherIndex });
+    sameBytes(t, await readMutable(store, 2, otherIndex), share);
+    const kept = [...(await subject.quarantined()).values()].map((bytes) => bytes.length).sort((a, b) => a - b);
+    t.strictSame(kept, [20, 480], 'whole, as they were found');
+    const told = events.filter(({ kind }) => kind === 'damaged' || kind === 'removed').map(({ kind }) => kind);
+    t.strictSame(told, ['damaged', 'removed', 'damaged', 'removed'], 'damage is told once');
   });
 }

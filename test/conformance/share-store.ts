@@ -25,8 +25,12 @@ import { settle } from '#test/fixtures/clock.js';
 import { seededBytes } from '#test/fixtures/crypto.js';
 import { ADVISORY_COUNT_MAX, UPLOAD_FRAGMENT_COUNT_MAX, UPLOAD_IDLE_TIMEOUT_MS } from '#storage/share-store.js';
 import { damageSuite } from './share-store-damage.js';
+import { historySuite } from './share-store-history.js';
 import { leaseSuite } from './share-store-leases.js';
 import { modelSuite } from './share-store-model.js';
+import { mutableLeaseSuite } from './share-store-mutable-leases.js';
+import { mutableLimitSuite } from './share-store-mutable-limits.js';
+import { mutableSuite } from './share-store-mutable.js';
 
 /** Makes an empty subject for one test; what it opens and makes is released when the test ends. */
 export type MakeSubject = (test: Test) => Promise<StoreSubject>;
@@ -41,6 +45,10 @@ export function shareStoreSuite(makeSubject: MakeSubject): void {
   leaseSuite(makeSubject);
   damageSuite(makeSubject);
   modelSuite(makeSubject);
+  mutableSuite(makeSubject);
+  mutableLeaseSuite(makeSubject);
+  mutableLimitSuite(makeSubject);
+  historySuite(makeSubject);
 }
 
 function allocationSuite(makeSubject: MakeSubject): void {

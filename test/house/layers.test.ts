@@ -29,6 +29,7 @@ const outsideWorld: Readonly<Record<string, readonly string[]>> = {
   'storage/disk-files.ts': ['node:fs', 'node:fs/promises'],
   'storage/disk-store.ts': ['node:fs', 'node:fs/promises'],
   'storage/file-system.ts': ['node:fs/promises'],
+  'storage/share-commit.ts': ['node:fs/promises'],
 };
 const unrestricted: readonly Layer[] = ['node', 'cli'];
 

@@ -59,6 +59,8 @@ t.test('the layout is the reference’s, and nobody else may look into it', asyn
     'shares/incoming/7t',
     `shares/incoming/7t/${INDEX}`,
     `shares/incoming/7t/${INDEX}/8`,
+    'tallac',
+    'tallac/writing',
   ];
   t.strictSame(await pathsBelow(directory), paths);
   for (const path of paths) t.equal((await stat(join(directory, path))).mode & 0o077, 0, path);

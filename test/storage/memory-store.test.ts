@@ -3,15 +3,17 @@ import { createMemoryStore } from '#storage/memory-store.js';
 import { MemoryFiles } from '#storage/memory-files.js';
 import { shareStoreSuite } from '#test/conformance/share-store.js';
 import { ManualClock } from '#test/fixtures/clock.js';
-import { storeOptions } from '#test/fixtures/share-store.js';
+import { recordEvents, storeOptions } from '#test/fixtures/share-store.js';
 
 shareStoreSuite((t) => {
   const clock = new ManualClock();
   const files = new MemoryFiles();
+  const { events, told } = recordEvents();
   return Promise.resolve({
     clock,
+    events: told,
     open: (options) => {
-      const store = createMemoryStore({ ...storeOptions(clock, options), files });
+      const store = createMemoryStore({ ...storeOptions(clock, { events, ...options }), files });
       t.teardown(() => store.close());
       return Promise.resolve(store);
     },
@@ -24,5 +26,6 @@ shareStoreSuite((t) => {
       return Promise.resolve();
     },
     advisories: () => Promise.resolve(files.advisories),
+    quarantined: () => Promise.resolve(files.quarantined),
   });
 });

@@ -1,0 +1,64 @@
+/**
+ * The record of a change to several shares, as text: what makes it all or nothing when the machine stops in between.
+ * Pure.
+ *
+ * It says for each share which prepared file goes to its place, if any, and what stood there before, so that at the
+ * next start it can be seen how far the change came and whether somebody else was there since. The text stands there
+ * twice, one line each: a record that is damaged in any bit is noticed.
+ */
+import { equalBytes, fromUtf8 } from '#core/bytes.js';
+
+/** What tells one file from another: inode, size in bytes, time of the last write in milliseconds. */
+export interface FileMark {
+  readonly ino: number;
+  readonly size: number;
+  readonly mtimeMs: number;
+}
+
+/** One share's part of the change. */
+export interface CommitStep {
+  readonly shareNumber: number;
+  /** What stood in its place; null for nothing. */
+  readonly before: FileMark | null;
+  /** The file that goes there, by its name among the prepared ones; null for none. */
+  readonly prepared: { readonly name: string; readonly ino: number } | null;
+}
+
+/** A change to shares of one storage index (base32). */
+export interface CommitRecord {
+  readonly storageIndex: string;
+  readonly steps: readonly CommitStep[];
+}
+
+/** How far a step has come: still to be made, made, overtaken by somebody else, or its file is lost. */
+export type StepState = 'open' | 'done' | 'foreign' | 'lost';
+
+/** The text of a record. */
+export function formatCommitRecord(record: CommitRecord): string {
+  const line = `${JSON.stringify(record)}\n`;
+  return line + line;
+}
+
+/** The record of a file, or undefined when it is damaged. */
+export function parseCommitRecord(bytes: Uint8Array): CommitRecord | undefined {
+  const half = bytes.length / 2;
+  const line = bytes.subarray(0, half);
+  if (half === 0 || !equalBytes(line, bytes.subarray(half))) return undefined;
+  // Both lines are as they were written.
+  return JSON.parse(fromUtf8(line)) as CommitRecord;
+}
+
+/**
+ * @param found - what stands in the share's place now; null for nothing.
+ * @param isPrepared - whether the prepared file still has its name.
+ */
+export function stateOfStep({ before, prepared }: CommitStep, found: FileMark | null, isPrepared: boolean): StepState {
+  if (prepared === null && found === null) return 'done';
+  if (prepared !== null && !isPrepared && found?.ino === prepared.ino) return 'done';
+  if (!isSameFile(before, found)) return 'foreign';
+  return prepared === null || isPrepared ? 'open' : 'lost';
+}
+
+function isSameFile(one: FileMark | null, other: FileMark | null): boolean {
+  return one?.ino === other?.ino && one?.size === other?.size && one?.mtimeMs === other?.mtimeMs;
+}
