@@ -20,6 +20,7 @@ import type { Occupant, Occupants } from './final-places.js';
 import { KeyedLock } from './keyed-lock.js';
 import { keepLease, keepMutableLease } from './lease-file.js';
 import { ALLOCATION_OWNER, ADDED_OWNER, createLease, leaseExpiry } from './leases.js';
+import { OpenShares } from './open-shares.js';
 import type { ShareFile, ShareFiles } from './share-files.js';
 import { ADVISORY_COUNT_MAX } from './share-store.js';
 import type {
@@ -35,7 +36,7 @@ import type {
   UploadRefusal,
 } from './share-store.js';
 import { Slot } from './slot.js';
-import type { StoreEvents } from './store-events.js';
+import { StoreEvents } from './store-events.js';
 import type { Upload } from './upload.js';
 import { UploadTable } from './upload-table.js';
 
@@ -61,10 +62,12 @@ const NODE_ID_SIZE = 20;
 /** The store. Everything it keeps is in `files`. */
 export class ContainerStore implements ShareStore {
   readonly #files: ShareFiles;
-  readonly #options: StoreOptions;
+  readonly #options: StoreOptions & { readonly events: StoreEvents };
   readonly #uploads: UploadTable;
   readonly #places: FinalPlaces;
   readonly #lock = new KeyedLock();
+  readonly #openImmutable: OpenShares;
+  readonly #openMutable: OpenShares;
   /** Bytes by which mutable shares are being grown. */
   #growth = 0;
   #closed = false;
@@ -72,9 +75,16 @@ export class ContainerStore implements ShareStore {
   /** @param files - closed by the store. */
   constructor(files: ShareFiles, options: StoreOptions) {
     this.#files = files;
-    this.#options = options;
-    this.#uploads = new UploadTable({ files, ...options });
-    this.#places = new FinalPlaces({ files, ...options });
+    const { clock, events = new StoreEvents() } = options;
+    this.#options = { ...options, events };
+    this.#uploads = new UploadTable({ files, ...this.#options });
+    this.#places = new FinalPlaces({ files, ...this.#options });
+    this.#openImmutable = new OpenShares(clock);
+    this.#openMutable = new OpenShares(clock);
+    events.listen(({ storageIndex, shareNumber }) => {
+      this.#openImmutable.forget(storageIndex, shareNumber);
+      this.#openMutable.forget(storageIndex, shareNumber);
+    });
   }
 
   async allocate(request: AllocationRequest): Promise<Allocation> {
@@ -157,17 +167,21 @@ export class ContainerStore implements ShareStore {
   }
 
   async openShare(storageIndex: Uint8Array, shareNumber: number): Promise<OpenShare | undefined> {
-    const occupant = await this.#open(storageIndex, shareNumber);
-    if (occupant.kind === 'immutable') return toOpenShare(occupant.file, occupant.shape);
-    await closeOccupant(occupant);
-    return undefined;
+    return this.#openImmutable.open(storageIndex, shareNumber, async () => {
+      const occupant = await this.#open(storageIndex, shareNumber);
+      if (occupant.kind === 'immutable') return toOpenShare(occupant.file, occupant.shape);
+      await closeOccupant(occupant);
+      return undefined;
+    });
   }
 
   async openMutable(storageIndex: Uint8Array, shareNumber: number): Promise<OpenShare | undefined> {
-    const occupant = await this.#open(storageIndex, shareNumber);
-    if (occupant.kind === 'mutable') return occupant.share;
-    await closeOccupant(occupant);
-    return undefined;
+    return this.#openMutable.open(storageIndex, shareNumber, async () => {
+      const occupant = await this.#open(storageIndex, shareNumber);
+      if (occupant.kind === 'mutable') return occupant.share;
+      await closeOccupant(occupant);
+      return undefined;
+    });
   }
 
   /** What stands in a place that is no upload's. @throws ERR_CONTAINER, ERR_DISK where it is damaged. */
@@ -229,7 +243,7 @@ export class ContainerStore implements ShareStore {
     const uploading = this.#uploads.of(storageIndex);
     return this.#places.survey(storageIndex, 'update', uploading, async (occupant, shareNumber) => {
       if (await this.#leaseOne(occupant, secrets, ownerNumber))
-        events?.tell({ kind: 'leased', storageIndex, shareNumber });
+        events.tell({ kind: 'leased', storageIndex, shareNumber });
     });
   }
 
@@ -259,7 +273,7 @@ export class ContainerStore implements ShareStore {
     if (occupant.kind !== type && occupant.kind !== 'damaged') return false;
     const index = formatBase32(storageIndex);
     this.#options.log.warn('storage.corruption-report', { storageIndex: index, shareNumber });
-    this.#options.events?.tell({ kind: 'damaged', storageIndex, shareNumber, reason: 'a client reported it' });
+    this.#options.events.tell({ kind: 'damaged', storageIndex, shareNumber, reason: 'a client reported it' });
     const text = formatAdvisory(storageIndex, shareNumber, reason, type);
     const full = (await this.#files.advisoryCount()) >= ADVISORY_COUNT_MAX;
     if (full || text.length > (await this.#availableSpace())) {
@@ -283,6 +297,8 @@ export class ContainerStore implements ShareStore {
     if (this.#closed) return;
     this.#closed = true;
     await this.#uploads.abortAll();
+    this.#openImmutable.close();
+    this.#openMutable.close();
     await this.#files.close();
   }
 

@@ -1,0 +1,205 @@
+/**
+ * What one storage node does in a second, beside the reference's in one run.
+ *
+ *     node dist/bench/storage-node.js [--rounds N] [--scale FACTOR] [--only ours|reference]
+ *
+ * Both nodes run as processes on this machine; the requests are the protocol's, over HTTPS with kept-alive connections,
+ * sent by a client that does as little as it can. The programs take turns, each round does the same number of requests
+ * of every kind, the first is not counted, and the disk is synced before each. Ours has every upload synced to the disk
+ * before it answers; the reference syncs nothing. Prints one JSON line a result: requests or MB a second.
+ */
+import { execFileSync } from 'node:child_process';
+import { randomBytes, randomInt } from 'node:crypto';
+import { performance } from 'node:perf_hooks';
+import { parseArgs } from 'node:util';
+import { formatBase32 } from '#core/base32.js';
+import { readAnnouncement } from '#test/fixtures/grid-node-directory.js';
+import { ProcessGrid } from '#test/fixtures/process-grid.js';
+import type { Program } from '#test/fixtures/process-grid.js';
+import { dangerouslyFormatAuthorization, dangerouslyFormatSecret, encodeAllocateRequest } from '#wire/storage.js';
+import { RawConnection } from './raw-connection.js';
+import { median, printResult } from './report.js';
+
+const { values } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '5' },
+    scale: { type: 'string', default: '1' },
+    only: { type: 'string' },
+  },
+});
+const scale = Number(values.scale);
+const programs = (['ours', 'reference'] as const).filter(
+  (program) => values.only === undefined || values.only === program,
+);
+const MEBIBYTE = 1 << 20;
+const SMALL_READ_SIZE = 4096;
+const UPLOAD_SIZE = 100_000;
+const uploadBody = randomBytes(UPLOAD_SIZE);
+
+/** One storage node and how to talk to it. */
+class Target {
+  readonly #port: number;
+  readonly #authorization: string;
+  readonly #readIndex = formatBase32(randomBytes(16));
+
+  private constructor(port: number, swissnum: string) {
+    this.#port = port;
+    this.#authorization = dangerouslyFormatAuthorization(swissnum);
+  }
+
+  /** Uploads the share that is read later. */
+  static async prepare(port: number, swissnum: string): Promise<Target> {
+    const target = new Target(port, swissnum);
+    await target.withConnections(1, 1, (connection) =>
+      target.#upload(connection, target.#readIndex, randomBytes(64 * MEBIBYTE)),
+    );
+    return target;
+  }
+
+  /** Does `action` `count` times in all, over `connectionCount` connections. @returns seconds. */
+  async withConnections(
+    connectionCount: number,
+    count: number,
+    action: (connection: RawConnection) => Promise<void>,
+  ): Promise<number> {
+    const connections = await Promise.all(
+      Array.from({ length: connectionCount }, () => RawConnection.open(this.#port)),
+    );
+    let left = count;
+    const work = async (connection: RawConnection): Promise<void> => {
+      while (left-- > 0) await action(connection);
+    };
+    const start = performance.now();
+    await Promise.all(connections.map(work));
+    const seconds = (performance.now() - start) / 1000;
+    for (const connection of connections) connection.close();
+    return seconds;
+  }
+
+  async readSmall(connection: RawConnection): Promise<void> {
+    await this.#read(connection, randomInt(16_000) * SMALL_READ_SIZE, SMALL_READ_SIZE);
+  }
+
+  async readLarge(connection: RawConnection): Promise<void> {
+    await this.#read(connection, randomInt(63) * MEBIBYTE, MEBIBYTE);
+  }
+
+  async uploadSmall(connection: RawConnection): Promise<void> {
+    await this.#upload(connection, formatBase32(randomBytes(16)), uploadBody);
+  }
+
+  async #read(connection: RawConnection, begin: number, size: number): Promise<void> {
+    const range = `range: bytes=${String(begin)}-${String(begin + size - 1)}`;
+    const head = this.#head('GET', `immutable/${this.#readIndex}/0`, [range]);
+    const reply = await connection.request(head);
+    if (reply.status !== 206 || reply.size !== size) throw new Error(`a read gave ${JSON.stringify(reply)}`);
+  }
+
+  async #upload(connection: RawConnection, index: string, body: Uint8Array): Promise<void> {
+    const request = encodeAllocateRequest({ shareNumbers: new Set([0]), allocatedSize: body.length });
+    const uploadSecret = `x-tahoe-authorization: ${dangerouslyFormatSecret('upload-secret', randomBytes(20))}`;
+    const allocate = this.#head('POST', `immutable/${index}`, [
+      'content-type: application/cbor',
+      `content-length: ${String(request.length)}`,
+      `x-tahoe-authorization: ${dangerouslyFormatSecret('lease-renew-secret', randomBytes(32))}`,
+      `x-tahoe-authorization: ${dangerouslyFormatSecret('lease-cancel-secret', randomBytes(32))}`,
+      uploadSecret,
+    ]);
+    const allocated = await connection.request(allocate, request);
+    if (allocated.status !== 200) throw new Error(`an allocation gave ${JSON.stringify(allocated)}`);
+    const write = this.#head('PATCH', `immutable/${index}/0`, [
+      'content-type: application/octet-stream',
+      `content-length: ${String(body.length)}`,
+      `content-range: bytes 0-${String(body.length - 1)}/*`,
+      uploadSecret,
+    ]);
+    const written = await connection.request(write, body);
+    if (written.status !== 201) throw new Error(`a write gave ${JSON.stringify(written)}`);
+  }
+
+  #head(method: string, path: string, headers: readonly string[]): string {
+    const lines = ['host: localhost', 'accept: application/cbor', `authorization: ${this.#authorization}`, ...headers];
+    return [`${method} /storage/v1/${path} HTTP/1.1`, ...lines, '', ''].join('\r\n');
+  }
+}
+
+interface Work {
+  readonly question: string;
+  readonly connectionCount: number;
+  readonly count: number;
+  /** How many of `unit` one action is. */
+  readonly amount: number;
+  readonly unit: string;
+  readonly action: (target: Target, connection: RawConnection) => Promise<void>;
+}
+
+const works: readonly Work[] = [
+  ...[1, 16].map((connectionCount) => ({
+    question: '4 KiB reads',
+    connectionCount,
+    count: 4000,
+    amount: 1,
+    unit: 'a second',
+    action: (target: Target, connection: RawConnection) => target.readSmall(connection),
+  })),
+  {
+    question: '1 MiB reads',
+    connectionCount: 4,
+    count: 400,
+    amount: MEBIBYTE / 1e6,
+    unit: 'MB a second',
+    action: (target, connection) => target.readLarge(connection),
+  },
+  ...[1, 16].map((connectionCount) => ({
+    question: 'uploads of 100 kB',
+    connectionCount,
+    count: connectionCount === 1 ? 300 : 800,
+    amount: 1,
+    unit: 'a second',
+    action: (target: Target, connection: RawConnection) => target.uploadSmall(connection),
+  })),
+];
+
+async function startTarget(program: Program): Promise<{ grid: ProcessGrid; target: Target }> {
+  const encoding = { needed: 1, happy: 1, total: 1 };
+  const grid = await ProcessGrid.start({ storage: [program], gateways: [], encoding });
+  const [node] = grid.storage;
+  if (node === undefined) throw new Error('the grid has no storage node');
+  const nurl = (await readAnnouncement(node)).nurls[0];
+  if (nurl === undefined) throw new Error('the storage node has no NURL');
+  return { grid, target: await Target.prepare(nurl.port, nurl.dangerousSwissnum()) };
+}
+
+const rates = new Map<Work, Map<Program, number[]>>();
+const targets = new Map<Program, { grid: ProcessGrid; target: Target }>();
+try {
+  for (const program of programs) targets.set(program, await startTarget(program));
+  for (let round = 0; round <= Number(values.rounds); round++) {
+    for (const work of works) {
+      for (const [program, { target }] of targets) {
+        execFileSync('sync');
+        const count = Math.max(work.connectionCount, Math.round(work.count * scale));
+        const seconds = await target.withConnections(work.connectionCount, count, (connection) =>
+          work.action(target, connection),
+        );
+        if (round === 0) continue;
+        const ofWork = rates.get(work) ?? new Map<Program, number[]>();
+        rates.set(work, ofWork.set(program, [...(ofWork.get(program) ?? []), (count * work.amount) / seconds]));
+      }
+    }
+  }
+} finally {
+  for (const { grid } of targets.values()) await grid.stop();
+}
+for (const [{ question, connectionCount, unit }, ofWork] of rates) {
+  const medians = programs.map((program) => {
+    const measured = ofWork.get(program) ?? [];
+    const facts = { question, connections: connectionCount, program, unit };
+    printResult({ ...facts, rate: median(measured), least: Math.min(...measured), most: Math.max(...measured) });
+    return median(measured);
+  });
+  const [ours, reference] = medians;
+  if (ours !== undefined && reference !== undefined) {
+    printResult({ question, connections: connectionCount, timesAsFast: ours / reference });
+  }
+}
