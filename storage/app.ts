@@ -7,12 +7,17 @@
  */
 import { createServer } from 'node:http';
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
-import { createServer as createSecureServer } from 'node:https';
 import type { Server as SecureServer, ServerOptions as SecureServerOptions } from 'node:https';
+import type { Socket } from 'node:net';
 import fastify from 'fastify';
 import type { FastifyInstance } from 'fastify';
+import type { Clock } from '#core/environment.js';
+import { connectionLimits, ConnectionTable } from './connection-table.js';
+import type { ConnectionLimits } from './connection-table.js';
+import { SILENCE_TIMEOUT_MS } from './http2-sessions.js';
 import { storageRoutes } from './routes.js';
 import type { StorageRoutesOptions } from './routes.js';
+import { TwoVersionServer } from './secure-server.js';
 
 /** What any server in front of the routes should be made with. Times in milliseconds, sizes in bytes. */
 export const storageServerLimits = {
@@ -23,19 +28,21 @@ export const storageServerLimits = {
   maxHeaderSize: 16 * 1024,
 } as const;
 
-/** Connections at once; more are closed as they come. */
-export const CONNECTION_COUNT_MAX = 10_000;
+/** Connections beyond the limit that the system itself refuses, before any of them is looked at. */
+const CONNECTION_EXCESS_MAX = 1_000;
 /** Longer than any parameter of a path; longer ones are no such path. */
 const PARAMETER_LENGTH_MAX = 4096;
 
 /** How connections are accepted: by default plain HTTP. */
 export interface StorageServerOptions {
-  /** Options of a TLS server, at least its key and certificate. */
+  /** Options of a TLS server, at least its key and certificate. It speaks HTTP/1.1 and HTTP/2. */
   readonly tls?: SecureServerOptions;
   /** Makes the server itself; it should use `storageServerLimits`. Goes before `tls`. */
   readonly createServer?: (listener: RequestListener) => Server | SecureServer;
   /** Changes to `storageServerLimits`. */
   readonly limits?: Partial<Record<keyof typeof storageServerLimits, number>>;
+  /** Changes to `connectionLimits`. */
+  readonly connections?: Partial<ConnectionLimits>;
 }
 
 /** Makes the instance; `listen` or `inject` and `close` are the caller's. The store is not closed with it. */
@@ -44,24 +51,40 @@ export async function createStorageApp(
   serverOptions: StorageServerOptions = {},
 ): Promise<FastifyInstance> {
   const app = fastify({
-    serverFactory: (listener) => makeServer(serverOptions, listener),
+    serverFactory: (listener) => makeServer(serverOptions, options.clock, listener),
     requestTimeout: storageServerLimits.requestTimeout,
     connectionTimeout: 0,
     routerOptions: { maxParamLength: PARAMETER_LENGTH_MAX },
     exposeHeadRoutes: false,
     forceCloseConnections: 'idle',
   });
-  app.server.maxConnections = CONNECTION_COUNT_MAX;
+  const limits = { ...connectionLimits, ...serverOptions.connections };
+  const connections = new ConnectionTable(limits);
+  app.server.maxConnections = limits.connections + CONNECTION_EXCESS_MAX;
+  app.server.setTimeout(SILENCE_TIMEOUT_MS);
+  watchConnections(app.server, connections);
   app.server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
     app.routing(request, response);
   });
-  await app.register(storageRoutes, options);
+  await app.register(storageRoutes, { ...options, connections });
   return app;
 }
 
-function makeServer(options: StorageServerOptions, listener: RequestListener): Server | SecureServer {
+function makeServer(options: StorageServerOptions, clock: Clock, listener: RequestListener): Server | SecureServer {
   if (options.createServer !== undefined) return options.createServer(listener);
   const limits = { ...storageServerLimits, ...options.limits };
-  if (options.tls !== undefined) return createSecureServer({ ...limits, ...options.tls }, listener);
+  if (options.tls !== undefined) return new TwoVersionServer({ ...options.tls, ...limits }, clock, listener);
   return createServer(limits, listener);
+}
+
+/** Comes after the server's own listeners, so that what is closed here is theirs already. */
+function watchConnections(server: Server | SecureServer, connections: ConnectionTable): void {
+  server.on('connection', (socket: Socket) => {
+    const closed = connections.opened(socket);
+    socket.once('close', closed);
+    if (!('setSecureContext' in server)) connections.secured(socket);
+  });
+  server.on('secureConnection', (socket: Socket) => {
+    connections.secured(socket);
+  });
 }

@@ -10,6 +10,7 @@ import { utf8 } from '#core/bytes.js';
 import { TahoeError } from '#core/errors.js';
 import { CBOR_MEDIA_TYPE, dangerouslyFormatAuthorization, parseSecrets } from '#wire/storage.js';
 import type { SecretKind } from '#wire/storage.js';
+import { http2StreamOf } from './http2-request.js';
 
 /** What an endpoint asks of a request's head. */
 export interface HeadRules<Kind extends SecretKind> {
@@ -76,10 +77,13 @@ export function messageTooLarge(limitBytes: number): TahoeError {
   return new TahoeError('ERR_TOO_LARGE', { what: 'message', limitBytes });
 }
 
-/** The size of the body that the head announces, in bytes; undefined where it comes in chunks. */
+/** The size of the body that the head announces, in bytes; undefined where it announces none. */
 export function announcedSize(request: IncomingMessage): number | undefined {
   if (request.headers['transfer-encoding'] !== undefined) return undefined;
-  return Number(request.headers['content-length'] ?? 0);
+  const size = request.headers['content-length'];
+  // Over HTTP/2 a body needs no announcement: only a head that is also the end has none.
+  if (size === undefined && http2StreamOf(request)?.endAfterHeaders === false) return undefined;
+  return Number(size ?? 0);
 }
 
 /** Only the first Accept header counts; none, or an empty one, accepts all. */

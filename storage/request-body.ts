@@ -7,10 +7,12 @@
  * connection, so that the reason can still be told.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Readable } from 'node:stream';
 import { concat } from '#core/bytes.js';
 import type { Clock } from '#core/environment.js';
 import { TahoeError } from '#core/errors.js';
 import { messageTooLarge } from './authorization.js';
+import { http2StreamOf } from './http2-request.js';
 
 /** How often the rate of a body is looked at, in milliseconds. */
 export const BODY_RATE_INTERVAL_MS = 60_000;
@@ -84,7 +86,7 @@ const QUEUE_SIZE_MAX = 256 * 1024;
  * joins what it holds into one array, which would copy every byte once more.
  */
 class PieceQueue {
-  readonly #request: IncomingMessage;
+  readonly #request: Readable;
   #pieces: Uint8Array[] = [];
   #size = 0;
   #ended = false;
@@ -92,7 +94,7 @@ class PieceQueue {
   #wake: () => void = () => undefined;
   #waking = false;
 
-  constructor(request: IncomingMessage) {
+  constructor(request: Readable) {
     this.#request = request;
     request.on('data', this.#onData).once('end', this.#onEnd).once('error', this.#onError).once('close', this.#onClose);
     // A write that waited for another begins to listen when the line may be gone already.
@@ -161,10 +163,11 @@ class PieceQueue {
  */
 export async function* readBody({ clock, request, response }: BodySource): AsyncGenerator<readonly Uint8Array[]> {
   if (request.headers.expect !== undefined) response.writeContinue();
+  const stream = http2StreamOf(request) ?? request;
   const guard = new RateGuard(clock, () => {
-    request.destroy(new TahoeError('ERR_TIMEOUT', { what: 'the body', timeoutMs: BODY_RATE_INTERVAL_MS }));
+    stream.destroy(new TahoeError('ERR_TIMEOUT', { what: 'the body', timeoutMs: BODY_RATE_INTERVAL_MS }));
   });
-  const queue = new PieceQueue(request);
+  const queue = new PieceQueue(stream);
   try {
     for (;;) {
       guard.waiting();

@@ -14,8 +14,10 @@ import { isTahoeError, reasonOf } from '#core/errors.js';
 import type { SecretKind } from '#wire/storage.js';
 import { announcedSize, Gatekeeper } from './authorization.js';
 import type { Secrets } from './authorization.js';
+import type { ConnectionTable } from './connection-table.js';
 import { PathTable } from './endpoint.js';
 import type { Endpoint, PathParameters } from './endpoint.js';
+import { http2StreamOf } from './http2-request.js';
 import { defineImmutableEndpoints } from './immutable-endpoints.js';
 import { BODY_RATE_INTERVAL_MS } from './request-body.js';
 import type { ShareStore } from './share-store.js';
@@ -38,6 +40,8 @@ export interface StorageRoutesOptions {
   readonly log: Log;
   /** What the server says it is, for example `tallac/0.1.0`. */
   readonly applicationVersion: string;
+  /** Is told which connections have shown the swissnum. */
+  readonly connections?: ConnectionTable;
 }
 
 /** The plugin. It keeps its content-type parsers and handlers to itself. */
@@ -89,6 +93,7 @@ class StorageRoutes {
         const target = endpoint.toTarget(request.params as PathParameters);
         if (target === undefined) throw this.#paths.refusal(request.url);
         const secrets = this.#gatekeeper.admit(request.raw, endpoint.rules);
+        this.#options.connections?.admitted(request.raw.socket);
         admissions.set(request, { target, secrets });
         this.#admitted.set(request, endpoint.refusalType ?? REFUSAL_TYPE);
         done();
@@ -118,6 +123,12 @@ class StorageRoutes {
   /** Decides what becomes of the rest of a body that nobody wants. */
   #settleBody(request: FastifyRequest, reply: FastifyReply): void {
     const { raw } = request;
+    const stream = http2StreamOf(raw);
+    if (stream !== undefined) {
+      // The rest of the connection does not mind.
+      if (!stream.readableEnded) stream.once('finish', () => stream.close());
+      return;
+    }
     const size = announcedSize(raw) ?? Infinity;
     // A request made up in this process has no socket to keep or to close.
     if (raw.complete || size === 0 || !(raw.socket instanceof Socket)) return;

@@ -1,0 +1,19 @@
+/** The protocol suite over TLS with HTTP/2 on loopback, on a disk. */
+import { storageProtocolSuite } from '#test/conformance/storage-protocol.js';
+import { createTlsIdentity } from '#test/fixtures/certificates.js';
+import { makeDiskSubject } from '#test/fixtures/disk-subject.js';
+import { overHttp2 } from '#test/fixtures/http2-talk.js';
+import { appOf, digestOf, swissnum } from '#test/fixtures/protocol-subjects.js';
+
+const tls = await createTlsIdentity();
+
+storageProtocolSuite(async (t) => {
+  const subject = await makeDiskSubject(t);
+  const app = await appOf(t, await subject.open(), { tls });
+  return {
+    swissnum,
+    isReference: false,
+    request: await overHttp2(t, app),
+    snapshot: () => digestOf(subject.layout.directory),
+  };
+});
