@@ -12,8 +12,7 @@ import type { Socket } from 'node:net';
 import fastify from 'fastify';
 import type { FastifyInstance } from 'fastify';
 import type { Clock } from '#core/environment.js';
-import { connectionLimits, ConnectionTable } from './connection-table.js';
-import type { ConnectionLimits } from './connection-table.js';
+import { ConnectionTable } from './connection-table.js';
 import { SILENCE_TIMEOUT_MS } from './http2-sessions.js';
 import { storageRoutes } from './routes.js';
 import type { StorageRoutesOptions } from './routes.js';
@@ -41,8 +40,8 @@ export interface StorageServerOptions {
   readonly createServer?: (listener: RequestListener) => Server | SecureServer;
   /** Changes to `storageServerLimits`. */
   readonly limits?: Partial<Record<keyof typeof storageServerLimits, number>>;
-  /** Changes to `connectionLimits`. */
-  readonly connections?: Partial<ConnectionLimits>;
+  /** Counts the connections of this server, and of no other. */
+  readonly connections?: ConnectionTable;
 }
 
 /** Makes the instance; `listen` or `inject` and `close` are the caller's. The store is not closed with it. */
@@ -58,9 +57,8 @@ export async function createStorageApp(
     exposeHeadRoutes: false,
     forceCloseConnections: 'idle',
   });
-  const limits = { ...connectionLimits, ...serverOptions.connections };
-  const connections = new ConnectionTable(limits);
-  app.server.maxConnections = limits.connections + CONNECTION_EXCESS_MAX;
+  const { connections = new ConnectionTable() } = serverOptions;
+  app.server.maxConnections = connections.limits.connections + CONNECTION_EXCESS_MAX;
   app.server.setTimeout(SILENCE_TIMEOUT_MS);
   watchConnections(app.server, connections);
   app.server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {

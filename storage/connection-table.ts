@@ -45,7 +45,7 @@ interface Entry {
 
 /** The table of one port. A `Set` keeps the order of arrival: its first member is the oldest. */
 export class ConnectionTable {
-  readonly #limits: ConnectionLimits;
+  readonly limits: ConnectionLimits;
   readonly #entries = new Map<string, Entry>();
   readonly #strangers = new Set<Entry>();
   readonly #strangersOf = new Map<string, Set<Entry>>();
@@ -55,7 +55,7 @@ export class ConnectionTable {
   #evicted = 0;
 
   constructor(limits: Partial<ConnectionLimits> = {}) {
-    this.#limits = { ...connectionLimits, ...limits };
+    this.limits = { ...connectionLimits, ...limits };
   }
 
   get counts(): ConnectionCounts {
@@ -79,10 +79,10 @@ export class ConnectionTable {
     this.#entries.set(key, entry);
     this.#strangers.add(entry);
     this.#handshakes.add(entry);
-    if (this.#handshakes.size > this.#limits.handshakes) this.#evictFirst(this.#handshakes);
-    if (ofAddress.size > this.#limits.strangersPerAddress) this.#evictFirst(ofAddress);
+    if (this.#handshakes.size > this.limits.handshakes) this.#evictFirst(this.#handshakes);
+    if (ofAddress.size > this.limits.strangersPerAddress) this.#evictFirst(ofAddress);
     // The newcomer is among the strangers: where all others are known it goes itself.
-    if (this.#entries.size > this.#limits.connections) this.#evictFirst(this.#strangers);
+    if (this.#entries.size > this.limits.connections) this.#evictFirst(this.#strangers);
     return () => {
       this.#remove(entry);
     };

@@ -7,10 +7,12 @@ import { join } from 'node:path';
 import type { CryptoProvider } from '#core/crypto.js';
 import type { Clock, Log, Random } from '#core/environment.js';
 import { createStorageApp } from '#storage/app.js';
+import { ConnectionTable } from '#storage/connection-table.js';
 import { openDiskStore } from '#storage/disk-store.js';
 import type { NodeCertificate } from './certificate.js';
 import type { Closers } from './closers.js';
 import type { NodeDirectory } from './node-directory.js';
+import { connectionsWithin, openFilesMax } from './descriptors.js';
 import { listenHttp } from './http-listener.js';
 import { loadPermutationSeed, loadStorageAddress } from './node-secrets.js';
 import type { NodeIdentity } from './node-secrets.js';
@@ -53,14 +55,22 @@ export async function startStorageService(options: StorageServiceOptions): Promi
   closers.add('the share store', () => store.close());
   const hints = location.hints.map((hint) => hint.text);
   const { swissnum } = await loadStorageAddress(directory, certificate.tubId, hints, random);
+  const connectionCount = await connectionsOf(options);
   for (const endpoint of location.endpoints) {
     const tls = { key: certificate.pem, cert: certificate.pem };
-    const app = await createStorageApp({ store, crypto, swissnum, clock, log, applicationVersion }, { tls });
-    const { connectionsMax } = options;
-    const listener = await listenHttp(app, endpoint, { option: '[node]tub.port', connectionsMax, clock });
+    const routes = { store, crypto, swissnum, clock, log, applicationVersion };
+    const connections = new ConnectionTable({ connections: connectionCount });
+    const app = await createStorageApp(routes, { tls, connections });
+    const listener = await listenHttp(app, endpoint, { option: '[node]tub.port', clock });
     closers.add('the storage port', () => listener.close());
     log.info('storage server listens', { port: listener.port });
   }
+}
+
+async function connectionsOf({ connectionsMax, log }: StorageServiceOptions): Promise<number> {
+  const connections = connectionsWithin(connectionsMax, await openFilesMax());
+  if (connections < connectionsMax) log.warn('too few open files for [limits]connections', { connections });
+  return connections;
 }
 
 async function holdsShares(storageDirectory: string): Promise<boolean> {
