@@ -1,5 +1,5 @@
 /**
- * The storage server as a fastify plugin: every endpoint under /storage/v1, its admission, and its refusals.
+ * The storage server as a fastify plugin: every endpoint under /storage/v1 and /tallac/v1, its admission, and its refusals.
  *
  * A request is routed, then admitted or refused on its head alone; only then is a byte of its body read. A path
  * that is not known answers 404 and a method that is not known 405, both without a secret. A refusal is one
@@ -18,12 +18,17 @@ import type { ConnectionTable } from './connection-table.js';
 import { PathTable } from './endpoint.js';
 import type { Endpoint, PathParameters } from './endpoint.js';
 import { http2StreamOf } from './http2-request.js';
+import type { ChangeFeed } from './feed/change-feed.js';
+import { defineFeedEndpoint } from './feed/feed-endpoint.js';
 import { defineImmutableEndpoints } from './immutable-endpoints.js';
+import type { DefineEndpoint } from './immutable-endpoints.js';
 import { BODY_RATE_INTERVAL_MS } from './request-body.js';
 import type { ShareStore } from './share-store.js';
 import { refusalOf } from './status.js';
 
 const PREFIX = '/storage/v1';
+/** Where what is ours alone lives. */
+const OWN_PREFIX = '/tallac/v1';
 const REFUSAL_TYPE = 'text/plain; charset=utf-8';
 /** As much of a refused body is read and thrown away to keep the connection; with more to come it is closed. */
 const DISCARD_SIZE_MAX = 64 * 1024;
@@ -42,34 +47,55 @@ export interface StorageRoutesOptions {
   readonly applicationVersion: string;
   /** Is told which connections have shown the swissnum. */
   readonly connections?: ConnectionTable;
+  /** The changes of the store, where they are offered. */
+  readonly feed?: ChangeFeed;
 }
 
 /** The plugin. It keeps its content-type parsers and handlers to itself. */
 export async function storageRoutes(app: FastifyInstance, options: StorageRoutesOptions): Promise<void> {
   await app.register(
     (scope, _, done) => {
-      new StorageRoutes(scope, options).defineAll();
+      new StorageRoutes(scope, options, PREFIX).defineAll((define) => {
+        defineImmutableEndpoints(define, options);
+      });
       done();
     },
     { prefix: PREFIX },
+  );
+  const { feed } = options;
+  if (feed === undefined) return;
+  await app.register(
+    (scope, _, done) => {
+      scope.addHook('preClose', (closed) => {
+        feed.endAll();
+        closed();
+      });
+      new StorageRoutes(scope, options, OWN_PREFIX).defineAll((define) => {
+        defineFeedEndpoint(define, feed);
+      });
+      done();
+    },
+    { prefix: OWN_PREFIX },
   );
 }
 
 class StorageRoutes {
   readonly #app: FastifyInstance;
   readonly #options: StorageRoutesOptions;
+  readonly #prefix: string;
   readonly #gatekeeper: Gatekeeper;
   readonly #paths = new PathTable();
   /** The requests that were admitted, and the media type of a refusal of each. */
   readonly #admitted = new WeakMap<FastifyRequest, string>();
 
-  constructor(app: FastifyInstance, options: StorageRoutesOptions) {
+  constructor(app: FastifyInstance, options: StorageRoutesOptions, prefix: string) {
     this.#app = app;
     this.#options = options;
+    this.#prefix = prefix;
     this.#gatekeeper = new Gatekeeper(options.crypto, options.swissnum);
   }
 
-  defineAll(): void {
+  defineAll(defineEndpoints: (define: DefineEndpoint) => void): void {
     // Handlers read the raw request themselves, at their own pace.
     this.#app.removeAllContentTypeParsers();
     this.#app.addContentTypeParser('*', (_request, _payload, done) => {
@@ -77,14 +103,14 @@ class StorageRoutes {
     });
     this.#app.setErrorHandler((error, request, reply) => this.#refuse(error, request, reply));
     this.#app.setNotFoundHandler((request, reply) => this.#refuse(this.#paths.refusal(request.url), request, reply));
-    defineImmutableEndpoints((endpoint) => {
+    defineEndpoints((endpoint) => {
       this.#define(endpoint);
-    }, this.#options);
+    });
   }
 
   #define<Kind extends SecretKind, Target>(endpoint: Endpoint<Kind, Target>): void {
     const admissions = new WeakMap<FastifyRequest, { target: Target; secrets: Secrets<Kind> }>();
-    this.#paths.add(PREFIX, endpoint);
+    this.#paths.add(this.#prefix, endpoint);
     this.#app.route({
       method: endpoint.method,
       url: endpoint.path,

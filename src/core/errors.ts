@@ -171,6 +171,10 @@ const catalogue = {
       `for ${String(f.happy)} (encoding ${String(f.needed)}-of-${String(f.total)}): ${f.detail}`,
   ),
   ERR_STORE_READONLY: entry<{ reason: string }>('unavailable', (f) => `this store takes no writes: ${f.reason}`),
+  ERR_BUSY: entry<{ what: string; limit: number }>(
+    'unavailable',
+    (f) => `all ${String(f.limit)} ${f.what} of this server are taken; try again later`,
+  ),
   ERR_DISK: entry<{ what: string; reason: string }>('unavailable', (f) => `${f.what} failed: ${f.reason}`),
   ERR_GATEWAY: entry<{ address: string; reason: string }>(
     'unavailable',

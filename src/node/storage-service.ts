@@ -9,6 +9,8 @@ import type { Clock, Log, Random } from '#core/environment.js';
 import { createStorageApp } from '#storage/app.js';
 import { ConnectionTable } from '#storage/connection-table.js';
 import { openDiskStore } from '#storage/disk-store.js';
+import { ChangeFeed } from '#storage/feed/change-feed.js';
+import { StoreEvents } from '#storage/store-events.js';
 import type { NodeCertificate } from './certificate.js';
 import type { Closers } from './closers.js';
 import type { NodeDirectory } from './node-directory.js';
@@ -43,6 +45,7 @@ export async function startStorageService(options: StorageServiceOptions): Promi
     tubId: certificate.tubId,
     publicKey: identity.publicKey,
   });
+  const events = new StoreEvents();
   const store = await openDiskStore({
     directory: settings.directory,
     reservedSpace: settings.reservedSpaceBytes,
@@ -53,12 +56,16 @@ export async function startStorageService(options: StorageServiceOptions): Promi
     log,
   });
   closers.add('the share store', () => store.close());
+  const feed = new ChangeFeed({ events, clock });
+  closers.add('the change feed', () => {
+    feed.close();
+  });
   const hints = location.hints.map((hint) => hint.text);
   const { swissnum } = await loadStorageAddress(directory, certificate.tubId, hints, random);
   const connectionCount = await connectionsOf(options);
   for (const endpoint of location.endpoints) {
     const tls = { key: certificate.pem, cert: certificate.pem };
-    const routes = { store, crypto, swissnum, clock, log, applicationVersion };
+    const routes = { store, crypto, swissnum, clock, log, applicationVersion, feed };
     const connections = new ConnectionTable({ connections: connectionCount });
     const app = await createStorageApp(routes, { tls, connections });
     const listener = await listenHttp(app, endpoint, { option: '[node]tub.port', clock });
