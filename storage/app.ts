@@ -10,7 +10,7 @@ import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'n
 import type { Server as SecureServer, ServerOptions as SecureServerOptions } from 'node:https';
 import type { Socket } from 'node:net';
 import fastify from 'fastify';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Clock } from '#core/environment.js';
 import { ConnectionTable } from './connection-table.js';
 import { SILENCE_TIMEOUT_MS } from './http2-sessions.js';
@@ -42,6 +42,8 @@ export interface StorageServerOptions {
   readonly limits?: Partial<Record<keyof typeof storageServerLimits, number>>;
   /** Counts the connections of this server, and of no other. */
   readonly connections?: ConnectionTable;
+  /** Is shown every request when it has been answered. */
+  readonly answered?: (request: FastifyRequest, reply: FastifyReply) => void;
 }
 
 /** Makes the instance; `listen` or `inject` and `close` are the caller's. The store is not closed with it. */
@@ -64,6 +66,13 @@ export async function createStorageApp(
   app.server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
     app.routing(request, response);
   });
+  const { answered } = serverOptions;
+  if (answered !== undefined) {
+    app.addHook('onResponse', (request, reply, done) => {
+      answered(request, reply);
+      done();
+    });
+  }
   await app.register(storageRoutes, { ...options, connections });
   return app;
 }

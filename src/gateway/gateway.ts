@@ -18,8 +18,11 @@ const PARAMETER_LENGTH_MAX = 4096;
 const HEADERS_TIMEOUT_MS = 60_000;
 const KEEP_ALIVE_TIMEOUT_MS = 60_000;
 
-/** Makes the application. Call `listen` on it, and `close` when done. */
-export function createGateway(services: GatewayServices): FastifyInstance {
+/**
+ * Makes the application. Call `listen` on it, and `close` when done.
+ * @param before - adds what else is served at the same address, before any route of the gateway.
+ */
+export function createGateway(services: GatewayServices, before?: (app: FastifyInstance) => void): FastifyInstance {
   const app = fastify({
     routerOptions: { maxParamLength: PARAMETER_LENGTH_MAX },
     exposeHeadRoutes: false,
@@ -42,6 +45,7 @@ export function createGateway(services: GatewayServices): FastifyInstance {
     return sendText(reply, status, sentenceOf(error));
   });
   app.setNotFoundHandler((_request, reply) => sendText(reply, 404, 'No such resource'));
+  before?.(app);
   welcomeRoutes(app, services);
   uriRoutes(app, services);
   return app;

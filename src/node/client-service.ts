@@ -18,6 +18,8 @@ import { collectorOfDiscarded } from './collector.js';
 import type { Closers } from './closers.js';
 import { gatewayUrl } from './config/endpoint-text.js';
 import type { Endpoint } from './config/endpoint-text.js';
+import { monitorRoutes } from './health/routes.js';
+import type { Monitor } from './health/routes.js';
 import { listenHttp } from './http-listener.js';
 import type { NodeDirectory } from './node-directory.js';
 import { loadClientSecrets } from './node-secrets.js';
@@ -35,6 +37,8 @@ export interface ClientServiceOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly closers: Closers;
+  /** What is told on the same port. */
+  readonly monitor?: Monitor | undefined;
 }
 
 /**
@@ -46,7 +50,9 @@ export async function startClientService(options: ClientServiceOptions): Promise
   const grid = await joinGrid(options);
   closers.add('the grid', () => grid.close());
   const context = await clientContext(options, grid);
-  const gateway = createGateway(servicesOf(options, grid, context));
+  const gateway = createGateway(servicesOf(options, grid, context), (app) => {
+    if (options.monitor !== undefined) monitorRoutes(app, options.monitor);
+  });
   const { connectionsMax } = settings;
   const listener = await listenHttp(gateway, settings.web, { option: '[node]web.port', connectionsMax, clock });
   closers.add('the gateway', () => listener.close());

@@ -8,7 +8,9 @@ import { listen } from './endpoint.js';
 import type { Listening, ListenOptions } from './endpoint.js';
 
 /** How long requests may go on after the node was told to stop. */
-const DRAIN_TIMEOUT_MS = 4_000;
+const DRAIN_TIMEOUT_MS = 3_000;
+/** How often connections that have become idle are looked for meanwhile. */
+const SWEEP_INTERVAL_MS = 50;
 
 /** An application that listens. */
 export interface HttpListener extends Listening {
@@ -27,14 +29,22 @@ export async function listenHttp(
   return { ...listening, close: () => drain(app, options.clock) };
 }
 
+/** Requests that come on connections that are still open are answered 503 from now on. */
 async function drain(app: FastifyInstance, clock: Clock): Promise<void> {
   const { server } = app;
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-  server.closeIdleConnections();
+  const appClosed = app.close();
+  let cancelSweep = (): void => undefined;
+  // A connection whose request has just been answered is idle, and nobody tells.
+  const sweep = (): void => {
+    server.closeIdleConnections();
+    cancelSweep = clock.schedule(SWEEP_INTERVAL_MS, sweep);
+  };
+  sweep();
   const cancelTimer = clock.schedule(DRAIN_TIMEOUT_MS, () => {
     server.closeAllConnections();
   });
-  await closed;
+  await Promise.all([closed, appClosed]);
   cancelTimer();
-  await app.close();
+  cancelSweep();
 }

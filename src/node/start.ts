@@ -9,6 +9,8 @@ import { systemClock } from './clock.js';
 import { Closers } from './closers.js';
 import type { Configuration } from './config/configuration.js';
 import { allocatePort, localAddresses } from './endpoint.js';
+import { NodeHealth } from './health/node-health.js';
+import type { Monitor } from './health/routes.js';
 import type { NodeDirectory } from './node-directory.js';
 import { loadIdentity, renewApiToken } from './node-secrets.js';
 import type { NodeSettings } from './settings.js';
@@ -37,15 +39,37 @@ export interface StartOptions {
 export async function startNode(options: StartOptions): Promise<RunningNode> {
   const closers = new Closers(systemClock, options.log);
   try {
-    const gatewayUrl = await startServices(options, closers);
-    return { gatewayUrl, close: () => closers.closeAll() };
+    const monitor = options.settings.web === undefined ? undefined : await startMonitor(closers);
+    const gatewayUrl = await startServices(options, closers, monitor);
+    monitor?.health.serving();
+    return {
+      gatewayUrl,
+      close: () => {
+        monitor?.health.stopping();
+        return closers.closeAll();
+      },
+    };
   } catch (error) {
     await closers.closeAll();
     throw error;
   }
 }
 
-async function startServices(options: StartOptions, closers: Closers): Promise<string | undefined> {
+/** Loaded only where somebody can look. */
+async function startMonitor(closers: Closers): Promise<Monitor> {
+  const { NodeMetrics } = await import('./health/metrics.js');
+  const metrics = new NodeMetrics();
+  closers.add('the metrics', () => {
+    metrics.close();
+  });
+  return { health: new NodeHealth(systemClock), metrics };
+}
+
+async function startServices(
+  options: StartOptions,
+  closers: Closers,
+  monitor: Monitor | undefined,
+): Promise<string | undefined> {
   const { directory, settings, log } = options;
   const clock: Clock = systemClock;
   const random: Random = systemRandom;
@@ -56,7 +80,7 @@ async function startServices(options: StartOptions, closers: Closers): Promise<s
   const identity = await loadIdentity(directory, crypto, random);
   await directory.write('my_nodeid', `${formatTubId(certificate.tubId)}\n`);
   await renewApiToken(directory, random);
-  const shared = { directory, crypto, random, clock, log, closers };
+  const shared = { directory, crypto, random, clock, log, closers, monitor };
   const location = settings.storage === undefined ? undefined : await locate(options);
   if (settings.storage !== undefined && location !== undefined) {
     const { storage, connectionsMax } = settings;

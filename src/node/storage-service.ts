@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import type { CryptoProvider } from '#core/crypto.js';
 import type { Clock, Log, Random } from '#core/environment.js';
 import { createStorageApp } from '#storage/app.js';
+import type { StorageServerOptions } from '#storage/app.js';
 import { ConnectionTable } from '#storage/connection-table.js';
 import { openDiskStore } from '#storage/disk-store.js';
 import { ChangeFeed } from '#storage/feed/change-feed.js';
@@ -15,7 +16,11 @@ import type { NodeCertificate } from './certificate.js';
 import type { Closers } from './closers.js';
 import type { NodeDirectory } from './node-directory.js';
 import { connectionsWithin, openFilesMax } from './descriptors.js';
+import { answeredRequest } from './health/routes.js';
+import type { Monitor } from './health/routes.js';
+import { monitorStorage } from './health/storage-figures.js';
 import { listenHttp } from './http-listener.js';
+import type { HttpListener } from './http-listener.js';
 import { loadPermutationSeed, loadStorageAddress } from './node-secrets.js';
 import type { NodeIdentity } from './node-secrets.js';
 import type { StorageSettings } from './settings.js';
@@ -35,6 +40,8 @@ export interface StorageServiceOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly closers: Closers;
+  /** Where figures and checks of the store go, on a node that tells them. */
+  readonly monitor?: Monitor | undefined;
 }
 
 /** Starts to store for others. What it opens is added to `closers`. */
@@ -63,15 +70,38 @@ export async function startStorageService(options: StorageServiceOptions): Promi
   const hints = location.hints.map((hint) => hint.text);
   const { swissnum } = await loadStorageAddress(directory, certificate.tubId, hints, random);
   const connectionCount = await connectionsOf(options);
-  for (const endpoint of location.endpoints) {
-    const tls = { key: certificate.pem, cert: certificate.pem };
-    const routes = { store, crypto, swissnum, clock, log, applicationVersion, feed };
-    const connections = new ConnectionTable({ connections: connectionCount });
-    const app = await createStorageApp(routes, { tls, connections });
+  const tables = location.endpoints.map(() => new ConnectionTable({ connections: connectionCount }));
+  if (options.monitor !== undefined) {
+    monitorStorage(options.monitor, { directory: settings.directory, store, events, feed, tables });
+  }
+  const routes = { store, crypto, swissnum, clock, log, applicationVersion, feed };
+  const listeners: HttpListener[] = [];
+  closers.add('the storage ports', async () => {
+    await Promise.all(listeners.map((listener) => listener.close()));
+  });
+  for (const [i, endpoint] of location.endpoints.entries()) {
+    const app = await createStorageApp(routes, serverOptionsOf(options, tables[i]));
     const listener = await listenHttp(app, endpoint, { option: '[node]tub.port', clock });
-    closers.add('the storage port', () => listener.close());
+    listeners.push(listener);
     log.info('storage server listens', { port: listener.port });
   }
+}
+
+function serverOptionsOf(
+  { certificate, monitor }: StorageServiceOptions,
+  connections: ConnectionTable | undefined,
+): StorageServerOptions {
+  return {
+    tls: { key: certificate.pem, cert: certificate.pem },
+    ...(connections === undefined ? {} : { connections }),
+    ...(monitor === undefined
+      ? {}
+      : {
+          answered: (request, reply) => {
+            monitor.metrics.answered('storage', answeredRequest(request, reply));
+          },
+        }),
+  };
 }
 
 async function connectionsOf({ connectionsMax, log }: StorageServiceOptions): Promise<number> {

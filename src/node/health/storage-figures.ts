@@ -1,0 +1,45 @@
+/**
+ * What a node tells of its storage half: whether its disk answers, what is in progress, what happens to shares.
+ */
+import { stat } from 'node:fs/promises';
+import type { ConnectionCounts, ConnectionTable } from '#storage/connection-table.js';
+import type { ChangeFeed } from '#storage/feed/change-feed.js';
+import type { ShareStore } from '#storage/share-store.js';
+import type { StoreEvents } from '#storage/store-events.js';
+import type { Monitor } from './routes.js';
+
+/** The storage half, as far as it is told. */
+export interface StorageParts {
+  /** The storage directory. */
+  readonly directory: string;
+  readonly store: ShareStore;
+  readonly events: StoreEvents;
+  readonly feed: ChangeFeed;
+  /** One for each port. */
+  readonly tables: readonly ConnectionTable[];
+}
+
+/** Adds the checks and figures of the storage half. */
+export function monitorStorage({ health, metrics }: Monitor, parts: StorageParts): void {
+  const { directory, events, feed, store, tables } = parts;
+  health.addCheck({ name: "the share store's disk", vital: true, run: () => stat(directory) });
+  metrics.addGauge(
+    'tallac_available_space_bytes',
+    'What new shares may take.',
+    async () => (await store.figures()).availableSpace,
+  );
+  metrics.addGauge('tallac_uploads', 'Uploads in progress.', async () => (await store.figures()).uploadCount);
+  metrics.addGauge('tallac_store_readonly', '1 where the store takes no new shares.', async () =>
+    Number((await store.figures()).readonly),
+  );
+  const sum = (count: keyof ConnectionCounts) => () => tables.reduce((total, table) => total + table.counts[count], 0);
+  metrics.addGauge('tallac_connections', 'Connections to the storage ports.', sum('open'));
+  metrics.addGauge('tallac_connections_strangers', 'Those that have not shown the swissnum.', sum('strangers'));
+  metrics.addGauge('tallac_connections_handshakes', 'TLS handshakes under way.', sum('handshakes'));
+  metrics.addGauge('tallac_connections_evicted', 'Closed for want of room, since the start.', sum('evicted'));
+  metrics.addGauge('tallac_feeds', 'Readers of the change feed.', () => feed.readerCount);
+  const count = metrics.addCounter('tallac_store_events_total', 'What has happened to shares.', 'kind');
+  events.listen(({ kind }) => {
+    count(kind);
+  });
+}
