@@ -27,7 +27,7 @@ VOLUME /data
 # 3457: the storage port. The gateway (3456) listens inside the container only.
 EXPOSE 3457
 STOPSIGNAL SIGTERM
-# The smallest question a gateway can answer: the empty literal file.
+# Asks /readyz of the gateway inside: whether the node serves and its disk answers.
 HEALTHCHECK --interval=30s --timeout=10s --start-period=20s \
-  CMD ["tallac", "-q", "-d", "/data", "get", "URI:LIT:"]
+  CMD ["tallac", "-q", "-d", "/data", "health"]
 ENTRYPOINT ["tallac-entrypoint"]

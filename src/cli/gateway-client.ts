@@ -152,6 +152,14 @@ export class GatewayClient {
     return countConnected(await this.#text(reply, patience), reply.statusCode);
   }
 
+  /** @throws ERR_GATEWAY_REPLY when the node is not ready, with its reason; ERR_GATEWAY, ERR_TIMEOUT. */
+  async checkReady(): Promise<void> {
+    const patience = this.#patience(undefined);
+    const reply = await this.#request('GET', 'readyz', patience);
+    if (reply.statusCode !== 200) throw await this.#refusal(reply, patience);
+    await this.#text(reply, patience);
+  }
+
   /** Closes all connections; what is under way fails. */
   async close(): Promise<void> {
     await this.#agent.destroy();

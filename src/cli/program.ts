@@ -30,6 +30,7 @@ export const commandEntries: readonly CommandEntry[] = [
     load: () => import('./commands/create-client.js'),
   },
   { name: 'run', summary: 'run a node until it is stopped', load: () => import('./commands/run.js') },
+  { name: 'health', summary: 'say whether a running node is ready', load: () => import('./commands/health.js') },
   { name: 'put', summary: 'store a file; its capability is printed', load: () => import('./commands/put.js') },
   { name: 'get', summary: 'read a file by its capability', load: () => import('./commands/get.js') },
   {

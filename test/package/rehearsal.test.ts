@@ -75,7 +75,7 @@ t.test('packed, installed, made, run, asked, stopped', { timeout: 300_000 }, asy
 
     const tallac = (...args: string[]): Promise<{ stdout: string }> =>
       run(join(bin, 'tallac'), ['-d', directory, ...args], { env: environment });
-    t.equal((await tallac('-q', 'get', 'URI:LIT:')).stdout, '', `the health check passes at the ${start} start`);
+    t.equal((await tallac('-q', 'health')).stdout, '', `the health check passes at the ${start} start`);
     const file = join(folder, 'file');
     await writeFile(file, 'some text');
     t.match((await tallac('put', file)).stdout, /^URI:LIT:[a-z2-7]+\n$/);
