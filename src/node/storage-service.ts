@@ -58,12 +58,17 @@ export async function startStorageService(options: StorageServiceOptions): Promi
     reservedSpace: settings.reservedSpaceBytes,
     readonly: settings.isReadonly,
     nodeId: certificate.tubId,
+    events,
     crypto,
     clock,
     log,
   });
   closers.add('the share store', () => store.close());
-  const feed = new ChangeFeed({ events, clock });
+  const feed = new ChangeFeed({
+    events,
+    clock,
+    openMutable: (storageIndex, shareNumber) => store.openMutable(storageIndex, shareNumber),
+  });
   closers.add('the change feed', () => {
     feed.close();
   });
