@@ -74,6 +74,11 @@ const catalogue = {
   ERR_ERASURE: entry<{ reason: string }>('integrity', (f) => `the blocks cannot be decoded: ${f.reason}`),
   ERR_WASM: entry<{ reason: string }>('integrity', (f) => `the erasure-coding core failed its self-test: ${f.reason}`),
 
+  ERR_INDEX: entry<{ reason: string }>(
+    'integrity',
+    (f) => `the index of the shares cannot be used: ${f.reason}; it is made anew from the shares`,
+  ),
+
   // authority: the wrong key, or none
   ERR_PIN: entry<{ server: string }>(
     'authority',
