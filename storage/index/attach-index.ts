@@ -6,11 +6,10 @@ import type { CryptoProvider } from '#core/crypto.js';
 import type { Clock, Log } from '#core/environment.js';
 import { DiskLayout } from '../disk-layout.js';
 import type { StoreEvents } from '../store-events.js';
+import { OWN_DIRECTORY } from './own-files.js';
 import { ShareIndex } from './share-index.js';
 import { ShareInventory } from './share-inventory.js';
 
-/** The directory in a storage directory that is ours alone. */
-export const OWN_DIRECTORY = 'tallac';
 const INDEX_DIRECTORY = 'index';
 
 /** Which store, and what tells of its changes. */
