@@ -214,6 +214,12 @@ export class ContainerStore implements ShareStore {
     });
   }
 
+  async createScratch(sizeBytes: number): Promise<ShareFile> {
+    this.#checkWritable();
+    if (sizeBytes > (await this.#availableSpace())) throw new TahoeError('ERR_NO_SPACE', { where: 'a large request' });
+    return this.#files.createScratch();
+  }
+
   async #withRoom<Result>(growth: number, action: () => Promise<Result>): Promise<Result> {
     if (growth > 0 && this.#options.readonly) {
       throw new TahoeError('ERR_NO_SPACE', { where: 'a mutable share to grow: this store is set to readonly' });

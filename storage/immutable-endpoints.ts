@@ -5,11 +5,9 @@
  * successes are the reference's, byte for byte.
  * @see Tahoe-LAFS docs/specifications/http-storage-node-protocol.rst, "Immutable"
  */
-import type { FastifyReply } from 'fastify';
 import { TahoeError } from '#core/errors.js';
 import {
   ALLOCATE_REQUEST_SIZE_MAX,
-  CBOR_MEDIA_TYPE,
   CORRUPT_REQUEST_SIZE_MAX,
   decodeAllocateRequest,
   decodeCorruptRequest,
@@ -17,9 +15,7 @@ import {
   encodeRequired,
   encodeShareNumbers,
   encodeVersion,
-  formatContentRange,
   parseContentRange,
-  parseRange,
   SHARE_MEDIA_TYPE,
 } from '#wire/storage.js';
 import type { ByteRange, SecretKind } from '#wire/storage.js';
@@ -27,9 +23,9 @@ import { announcedSize } from './authorization.js';
 import { indexTarget, noTarget, shareTarget } from './endpoint.js';
 import type { Endpoint, Exchange, ShareTarget } from './endpoint.js';
 import { readBody, readMessage } from './request-body.js';
-import { READ_PIECE_SIZE, ShareStream } from './share-stream.js';
+import { sendCbor, sendShare } from './share-reply.js';
 import { MUTABLE_SHARE_SIZE_MAX } from './share-store.js';
-import type { OpenShare, ShareStore, UploadHandle } from './share-store.js';
+import type { ShareStore, UploadHandle } from './share-store.js';
 
 /** What the endpoints stand on. */
 export interface EndpointContext {
@@ -188,41 +184,4 @@ function defineReading(define: DefineEndpoint, store: ShareStore): void {
       return reply.code(200).send();
     },
   });
-}
-
-/** Answers with the range that was asked for; the share is closed when that is done. */
-async function sendShare<Target>(
-  { body, reply, request }: Exchange<never, Target>,
-  share: OpenShare,
-): Promise<FastifyReply> {
-  let streaming = false;
-  try {
-    const range = rangeOf(request.headers.range, share.size);
-    const size = range.end - range.begin;
-    if (request.headers.range !== undefined && size <= 0) return await reply.code(204).send();
-    const small = size <= READ_PIECE_SIZE ? asBuffer(await share.read(range.begin, size)) : undefined;
-    if (request.headers.range !== undefined) reply.code(206).header('content-range', formatContentRange(range));
-    reply.type(SHARE_MEDIA_TYPE);
-    if (small !== undefined) return await reply.send(small);
-    streaming = true;
-    return await reply.header('content-length', String(size)).send(new ShareStream(share, range, body.clock));
-  } finally {
-    if (!streaming) await share.close();
-  }
-}
-
-/** The part of `0 … size` that a Range header names; all of it without one; an empty range behind the end. */
-function rangeOf(header: string | undefined, size: number): ByteRange {
-  if (header === undefined) return { begin: 0, end: size };
-  const range = parseRange(header);
-  if (range === undefined) throw new TahoeError('ERR_RANGE', { reason: 'it is not one closed range of bytes' });
-  return { begin: range.begin, end: Math.min(range.end, size) };
-}
-
-function sendCbor(reply: FastifyReply, message: Uint8Array): FastifyReply {
-  return reply.type(CBOR_MEDIA_TYPE).send(asBuffer(message));
-}
-
-function asBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

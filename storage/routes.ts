@@ -22,6 +22,7 @@ import type { ChangeFeed } from './feed/change-feed.js';
 import { defineFeedEndpoint } from './feed/feed-endpoint.js';
 import { defineImmutableEndpoints } from './immutable-endpoints.js';
 import type { DefineEndpoint } from './immutable-endpoints.js';
+import { defineMutableEndpoints } from './mutable-endpoints.js';
 import { BODY_RATE_INTERVAL_MS } from './request-body.js';
 import type { ShareStore } from './share-store.js';
 import { refusalOf } from './status.js';
@@ -57,6 +58,7 @@ export async function storageRoutes(app: FastifyInstance, options: StorageRoutes
     (scope, _, done) => {
       new StorageRoutes(scope, options, PREFIX).defineAll((define) => {
         defineImmutableEndpoints(define, options);
+        defineMutableEndpoints(define, options);
       });
       done();
     },

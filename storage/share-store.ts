@@ -11,6 +11,7 @@ import type { LeaseSecrets } from '#core/lease.js';
 import type { ByteRange } from '#wire/storage.js';
 import type { ReadTestWriteReply, ReadTestWriteRequest } from '#wire/storage-mutable.js';
 import type { Content } from './content.js';
+import type { ShareFile } from './share-files.js';
 
 /** What bounds a mutable share, in bytes: the figure of the reference, beyond 2^53. */
 export const MUTABLE_SHARE_SIZE_MAX = 69_105_000_000_000_000n;
@@ -152,6 +153,11 @@ export interface ShareStore {
    *   ERR_TOO_MANY, ERR_DISK, ERR_STORE_READONLY. Nothing has changed then.
    */
   readTestWrite(request: SlotRequest): Promise<ReadTestWriteReply>;
+  /**
+   * An empty file without a name, for `sizeBytes` of a request that are too many for memory; the caller closes it.
+   * @throws ERR_NO_SPACE, ERR_DISK, ERR_STORE_READONLY.
+   */
+  createScratch(sizeBytes: number): Promise<ShareFile>;
   /** The numbers of the mutable shares; damaged ones are left out. @throws ERR_DISK. */
   listMutable(storageIndex: Uint8Array): Promise<ReadonlySet<number>>;
   /**

@@ -29,6 +29,11 @@ export function boundCbor(_status: number, headers: ReplyHeaders): BodyBound {
   return { sizeMax: CBOR_REPLY_SIZE_MAX, exact: false };
 }
 
+/** The same for a body of at most `sizeMax` bytes. */
+export function boundCborUpTo(sizeMax: number): typeof boundCbor {
+  return (status, headers) => ({ ...boundCbor(status, headers), sizeMax });
+}
+
 /** A body that nobody looks at. */
 export function boundIgnored(): BodyBound {
   return { sizeMax: IGNORED_BODY_SIZE_MAX, exact: false };

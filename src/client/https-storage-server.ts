@@ -20,23 +20,33 @@ import {
   decodeShareNumbers,
   decodeVersion,
   encodeAllocateRequest,
-  encodeCorruptRequest,
   formatContentRange,
-  formatRange,
   SHARE_MEDIA_TYPE,
   storagePath,
 } from '#wire/storage.js';
 import type { AllocateReply, ByteRange, StorageVersion } from '#wire/storage.js';
+import { decodeReadTestWriteReply, mutablePath } from '#wire/storage-mutable.js';
+import type { ReadTestWriteReply } from '#wire/storage-mutable.js';
 import { ConnectionLane } from './connection-lane.js';
 import { bodySize } from './http-exchange.js';
 import type { ExchangeBody, ExchangeReply, ExchangeRequest } from './http-exchange.js';
-import { boundCbor, boundIgnored, boundRead, checkAllocated, describeStatus, UnusableReply } from './https-replies.js';
-import type { BodyBound, ReplyHeaders } from './https-replies.js';
+import {
+  checkRange,
+  corruptOperation,
+  dangerouslyFormatLeaseSecrets,
+  describeShare,
+  listOperation,
+  readOperation,
+  readTestWriteOperation,
+} from './https-operations.js';
+import type { Operation } from './https-operations.js';
+import { boundCbor, boundIgnored, checkAllocated, describeStatus, UnusableReply } from './https-replies.js';
 import { PinnedConnector } from './pinned-connector.js';
 import { shortNameOf } from './storage-server.js';
 import type {
   CallOptions,
   SecretAllocateRequest,
+  SecretReadTestWriteRequest,
   ServerIdentity,
   ShareSecrets,
   StorageServer,
@@ -85,21 +95,6 @@ export interface HttpsStorageServerOptions {
   readonly nurl: Nurl;
   readonly clock: Clock;
   readonly limits?: Partial<HttpsLimits>;
-}
-
-/** What differs from one operation to another. */
-interface Operation {
-  readonly what: string;
-  readonly method: ExchangeRequest['method'];
-  readonly path: string;
-  readonly headers?: Readonly<Record<string, string | string[]>>;
-  readonly body?: ExchangeBody;
-  /** Bytes that the answer is expected to have, for the deadline. */
-  readonly replySize?: number;
-  /** The statuses that are an answer. */
-  readonly statuses: readonly number[];
-  /** Judges the head of an answer below 400; without it the body may be short and is ignored. */
-  readonly boundBody?: (status: number, headers: ReplyHeaders) => BodyBound;
 }
 
 /** @see StorageServer */
@@ -216,7 +211,7 @@ export class HttpsStorageServer implements StorageServer {
   ): Promise<{ complete: boolean }> {
     return this.#askCbor(
       {
-        what: `writing ${describeShare(storageIndex, shareNumber)}`,
+        what: `writing ${describeShare({ storageIndex, shareNumber })}`,
         method: 'PATCH',
         path: storagePath.share(storageIndex, shareNumber),
         headers: {
@@ -243,7 +238,7 @@ export class HttpsStorageServer implements StorageServer {
   ): Promise<void> {
     await this.#ask(
       {
-        what: `aborting ${describeShare(storageIndex, shareNumber)}`,
+        what: `aborting ${describeShare({ storageIndex, shareNumber })}`,
         method: 'PUT',
         path: storagePath.abort(storageIndex, shareNumber),
         headers: { 'x-tahoe-authorization': dangerouslyFormatSecret('upload-secret', uploadSecret) },
@@ -254,16 +249,11 @@ export class HttpsStorageServer implements StorageServer {
   }
 
   async listShares(storageIndex: Uint8Array, options?: CallOptions): Promise<ReadonlySet<number>> {
-    return this.#askCbor(
-      {
-        what: `listing the shares of ${formatBase32(storageIndex)}`,
-        method: 'GET',
-        path: storagePath.shares(storageIndex),
-        statuses: [200],
-      },
-      decodeShareNumbers,
-      options,
-    );
+    return this.#askCbor(listOperation(storageIndex, storagePath.shares(storageIndex)), decodeShareNumbers, options);
+  }
+
+  async listMutableShares(storageIndex: Uint8Array, options?: CallOptions): Promise<ReadonlySet<number>> {
+    return this.#askCbor(listOperation(storageIndex, mutablePath.shares(storageIndex)), decodeShareNumbers, options);
   }
 
   async read(
@@ -272,19 +262,31 @@ export class HttpsStorageServer implements StorageServer {
     range: ByteRange,
     options?: CallOptions,
   ): Promise<Uint8Array | undefined> {
-    const { status, body } = await this.#ask(
-      {
-        what: `reading ${describeShare(storageIndex, shareNumber)}`,
-        method: 'GET',
-        path: storagePath.share(storageIndex, shareNumber),
-        headers: { accept: SHARE_MEDIA_TYPE, range: formatRange(checkRange(range)) },
-        replySize: range.end - range.begin,
-        statuses: [204, 206, 404],
-        boundBody: (replyStatus, headers) => boundRead(range, replyStatus, headers),
-      },
-      options,
-    );
+    const path = storagePath.share(storageIndex, shareNumber);
+    return this.#read(readOperation({ storageIndex, shareNumber }, path, range), options);
+  }
+
+  async readMutable(
+    storageIndex: Uint8Array,
+    shareNumber: number,
+    range: ByteRange,
+    options?: CallOptions,
+  ): Promise<Uint8Array | undefined> {
+    const path = mutablePath.share(storageIndex, shareNumber);
+    return this.#read(readOperation({ storageIndex, shareNumber }, path, range), options);
+  }
+
+  async #read(operation: Operation, options?: CallOptions): Promise<Uint8Array | undefined> {
+    const { status, body } = await this.#ask(operation, options);
     return status === 404 ? undefined : body;
+  }
+
+  async readTestWrite(
+    storageIndex: Uint8Array,
+    request: SecretReadTestWriteRequest,
+    options?: CallOptions,
+  ): Promise<ReadTestWriteReply> {
+    return this.#askCbor(readTestWriteOperation(storageIndex, request), decodeReadTestWriteReply, options);
   }
 
   async addLease(storageIndex: Uint8Array, secrets: ShareSecrets, options?: CallOptions): Promise<boolean> {
@@ -307,17 +309,18 @@ export class HttpsStorageServer implements StorageServer {
     reason: string,
     options?: CallOptions,
   ): Promise<void> {
-    await this.#ask(
-      {
-        what: `reporting ${describeShare(storageIndex, shareNumber)} as corrupt`,
-        method: 'POST',
-        path: storagePath.corrupt(storageIndex, shareNumber),
-        headers: { 'content-type': CBOR_MEDIA_TYPE },
-        body: [encodeCorruptRequest(reason)],
-        statuses: [200, 404],
-      },
-      options,
-    );
+    const path = storagePath.corrupt(storageIndex, shareNumber);
+    await this.#ask(corruptOperation({ storageIndex, shareNumber }, path, reason), options);
+  }
+
+  async reportMutableCorrupt(
+    storageIndex: Uint8Array,
+    shareNumber: number,
+    reason: string,
+    options?: CallOptions,
+  ): Promise<void> {
+    const path = mutablePath.corrupt(storageIndex, shareNumber);
+    await this.#ask(corruptOperation({ storageIndex, shareNumber }, path, reason), options);
   }
 
   async close(): Promise<void> {
@@ -333,7 +336,7 @@ export class HttpsStorageServer implements StorageServer {
     options?: CallOptions,
     lane = this.#lane,
   ): Promise<Message> {
-    const { status, body } = await this.#ask({ ...operation, boundBody: boundCbor }, options, lane);
+    const { status, body } = await this.#ask({ boundBody: boundCbor, ...operation }, options, lane);
     try {
       return decode(body, status);
     } catch (error) {
@@ -371,21 +374,4 @@ export class HttpsStorageServer implements StorageServer {
     const { callTimeoutMs, rateMinBytesPerSecond } = this.#limits;
     return Math.min(TIMEOUT_MAX_MS, callTimeoutMs + Math.ceil((sizeBytes * 1000) / rateMinBytesPerSecond));
   }
-}
-
-function dangerouslyFormatLeaseSecrets({ renewSecret, cancelSecret }: ShareSecrets): string[] {
-  return [
-    dangerouslyFormatSecret('lease-renew-secret', renewSecret),
-    dangerouslyFormatSecret('lease-cancel-secret', cancelSecret),
-  ];
-}
-
-function describeShare(storageIndex: Uint8Array, shareNumber: number): string {
-  return `share ${String(shareNumber)} of ${formatBase32(storageIndex)}`;
-}
-
-/** A range with nothing in it cannot be said in HTTP: whoever asks has made a mistake. */
-function checkRange(range: ByteRange): ByteRange {
-  if (range.begin < 0 || range.begin >= range.end) throw new RangeError('a range holds at least one byte');
-  return range;
 }

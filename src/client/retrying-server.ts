@@ -2,7 +2,7 @@
  * Tries once more what a closed connection cost, where that is safe.
  *
  * A server may close a kept-alive connection at the very moment a request is sent on it; then no reply comes, and the
- * request is sent again over another connection, unless its body was made while it was sent. Calls that change nothing are also sent again when their connection
+ * request is sent again over another connection, unless its body was made while it was sent or it tests what it writes. Calls that change nothing are also sent again when their connection
  * closed at another time. Nothing else is retried: not a refusal, not a timeout, not a failed connection attempt.
  */
 import type { Clock } from '#core/environment.js';
@@ -11,7 +11,15 @@ import { StorageServerDecorator } from './storage-server-decorator.js';
 import type { Call, OperationName } from './storage-server-decorator.js';
 import type { CallOptions, StorageServer } from './storage-server.js';
 
-const readOnlyOperations: ReadonlySet<OperationName> = new Set(['version', 'listShares', 'read']);
+const readOnlyOperations: ReadonlySet<OperationName> = new Set([
+  'version',
+  'listShares',
+  'read',
+  'listMutableShares',
+  'readMutable',
+]);
+/** Their body cannot be had again, or what was done would make a second try fail. */
+const onceOnlyOperations: ReadonlySet<OperationName> = new Set(['streamWrite', 'readTestWrite']);
 
 /** @see StorageServer */
 export class RetryingServer extends StorageServerDecorator {
@@ -45,6 +53,6 @@ export class RetryingServer extends StorageServerDecorator {
 
 function mayRetry(operation: OperationName, error: unknown): boolean {
   if (!isTahoeError(error, 'ERR_CONNECTION_CLOSED')) return false;
-  if (operation === 'streamWrite') return false;
+  if (onceOnlyOperations.has(operation)) return false;
   return readOnlyOperations.has(operation) || (error.facts.keptAlive && !error.facts.replyBegun);
 }

@@ -1,13 +1,15 @@
 /**
  * A storage server around others: the shape of retry, of choosing among addresses, of watching, of faults in tests.
  *
- * A decorator says in one place, `around`, what happens around every call; the nine operations only name themselves.
+ * A decorator says in one place, `around`, what happens around every call; the operations only name themselves.
  */
 import type { AllocateReply, ByteRange, StorageVersion } from '#wire/storage.js';
+import type { ReadTestWriteReply } from '#wire/storage-mutable.js';
 import { shortNameOf } from './storage-server.js';
 import type {
   CallOptions,
   SecretAllocateRequest,
+  SecretReadTestWriteRequest,
   ServerIdentity,
   ShareSecrets,
   StorageServer,
@@ -15,7 +17,19 @@ import type {
 
 /** The operations that go to the server. */
 export type OperationName =
-  'version' | 'allocate' | 'write' | 'streamWrite' | 'abort' | 'listShares' | 'read' | 'addLease' | 'reportCorrupt';
+  | 'version'
+  | 'allocate'
+  | 'write'
+  | 'streamWrite'
+  | 'abort'
+  | 'listShares'
+  | 'read'
+  | 'addLease'
+  | 'reportCorrupt'
+  | 'readTestWrite'
+  | 'listMutableShares'
+  | 'readMutable'
+  | 'reportMutableCorrupt';
 
 /** One call, still without a server to go to. */
 export type Call<Reply> = (server: StorageServer, options: CallOptions) => Promise<Reply>;
@@ -122,6 +136,44 @@ export abstract class StorageServerDecorator implements StorageServer {
     return this.around(
       'reportCorrupt',
       (server, inner) => server.reportCorrupt(storageIndex, shareNumber, reason, inner),
+      options,
+    );
+  }
+
+  readTestWrite(
+    storageIndex: Uint8Array,
+    request: SecretReadTestWriteRequest,
+    options: CallOptions = {},
+  ): Promise<ReadTestWriteReply> {
+    return this.around('readTestWrite', (server, inner) => server.readTestWrite(storageIndex, request, inner), options);
+  }
+
+  listMutableShares(storageIndex: Uint8Array, options: CallOptions = {}): Promise<ReadonlySet<number>> {
+    return this.around('listMutableShares', (server, inner) => server.listMutableShares(storageIndex, inner), options);
+  }
+
+  readMutable(
+    storageIndex: Uint8Array,
+    shareNumber: number,
+    range: ByteRange,
+    options: CallOptions = {},
+  ): Promise<Uint8Array | undefined> {
+    return this.around(
+      'readMutable',
+      (server, inner) => server.readMutable(storageIndex, shareNumber, range, inner),
+      options,
+    );
+  }
+
+  reportMutableCorrupt(
+    storageIndex: Uint8Array,
+    shareNumber: number,
+    reason: string,
+    options: CallOptions = {},
+  ): Promise<void> {
+    return this.around(
+      'reportMutableCorrupt',
+      (server, inner) => server.reportMutableCorrupt(storageIndex, shareNumber, reason, inner),
       options,
     );
   }

@@ -7,6 +7,7 @@
  * @see Tahoe-LAFS docs/specifications/http-storage-node-protocol.rst
  */
 import type { AllocateReply, AllocateRequest, ByteRange, StorageVersion } from '#wire/storage.js';
+import type { ReadTestWriteReply, ReadTestWriteRequest } from '#wire/storage-mutable.js';
 
 /** What renews and what cancels a lease on this one server, 32 bytes each. */
 export interface ShareSecrets {
@@ -24,6 +25,11 @@ export interface CallOptions {
 /** An allocation with all its secrets; the upload secret (any length but 0) opens this allocation's shares again. */
 export interface SecretAllocateRequest extends AllocateRequest, ShareSecrets {
   readonly uploadSecret: Uint8Array;
+}
+
+/** A read-test-write with all its secrets; the write enabler (32 bytes) is the one that the shares are made with. */
+export interface SecretReadTestWriteRequest extends ReadTestWriteRequest, ShareSecrets {
+  readonly writeEnabler: Uint8Array;
 }
 
 /** What a server is known by before anything is asked of it. */
@@ -107,6 +113,36 @@ export interface StorageServer extends ServerIdentity {
 
   /** Tells the server that it served bytes that do not match their hash; silent when the share is gone. */
   reportCorrupt(storageIndex: Uint8Array, shareNumber: number, reason: string, options?: CallOptions): Promise<void>;
+
+  /**
+   * Does all tests on the mutable shares of the index, then all reads, then, if the tests held, all writes or none.
+   * The data in it must not change until the call has ended. Not sent again when its answer is lost: it may have been
+   * done, and its tests would then fail.
+   */
+  readTestWrite(
+    storageIndex: Uint8Array,
+    request: SecretReadTestWriteRequest,
+    options?: CallOptions,
+  ): Promise<ReadTestWriteReply>;
+
+  /** The mutable shares that the server holds; empty when it knows nothing of the index. */
+  listMutableShares(storageIndex: Uint8Array, options?: CallOptions): Promise<ReadonlySet<number>>;
+
+  /** As `read`, of a mutable share. */
+  readMutable(
+    storageIndex: Uint8Array,
+    shareNumber: number,
+    range: ByteRange,
+    options?: CallOptions,
+  ): Promise<Uint8Array | undefined>;
+
+  /** As `reportCorrupt`, of a mutable share. */
+  reportMutableCorrupt(
+    storageIndex: Uint8Array,
+    shareNumber: number,
+    reason: string,
+    options?: CallOptions,
+  ): Promise<void>;
 
   /** Ends connections; calls in progress fail. Further calls are a mistake. */
   close(): Promise<void>;

@@ -7,12 +7,12 @@
  * has tag 65535 around [position, size]: where among all that was handed out it begins. Nobody can forge that, for
  * a message with any tag is refused. Structure is not checked here.
  */
-import { concat } from '#core/bytes.js';
 import { TahoeError } from '#core/errors.js';
 import { decodeCbor, encodeCborHead, majorType } from './cbor.js';
 
 const TAG_DIVERTED = 65_535;
 const HEAD_SIZE_MAX = 9;
+const SKELETON_SIZE_FIRST = 1024;
 const VALUE_SIZES: readonly number[] = [1, 2, 4, 8];
 
 /** The bounds of one message. */
@@ -39,7 +39,7 @@ export class Diverted {
 /** Scans one message. */
 export class DivertingScanner {
   readonly #limits: ScanLimits;
-  readonly #skeleton: Uint8Array[] = [];
+  #skeleton = new Uint8Array(SKELETON_SIZE_FIRST);
   readonly #head = new Uint8Array(HEAD_SIZE_MAX);
   #headSize = 0;
   #skeletonSize = 0;
@@ -71,7 +71,7 @@ export class DivertingScanner {
         offset += part.length;
         this.#stringLeft -= part.length;
         if (this.#diverting) diverted.push(part);
-        else this.#keep(part.slice());
+        else this.#keep(part);
       } else {
         offset += this.#takeHead(piece, offset);
       }
@@ -82,7 +82,9 @@ export class DivertingScanner {
   /** The skeleton's value, its long strings as `Diverted`. @throws ERR_CBOR. */
   finish(): unknown {
     if (this.#headSize > 0 || this.#stringLeft > 0) throw malformed('it ends in the middle of an item');
-    return decodeCbor(concat(...this.#skeleton), { [TAG_DIVERTED]: (decodeContent) => toDiverted(decodeContent()) });
+    return decodeCbor(this.#skeleton.subarray(0, this.#skeletonSize), {
+      [TAG_DIVERTED]: (decodeContent) => toDiverted(decodeContent()),
+    });
   }
 
   /** Takes as much of a head as `piece` has. @returns how many bytes that was. */
@@ -92,7 +94,7 @@ export class DivertingScanner {
     const part = piece.subarray(offset, offset + wanted - this.#headSize);
     this.#head.set(part, this.#headSize);
     this.#headSize += part.length;
-    if (this.#headSize === wanted) this.#endHead(this.#head.slice(0, wanted));
+    if (this.#headSize === wanted) this.#endHead(this.#head.subarray(0, wanted));
     return part.length;
   }
 
@@ -109,15 +111,23 @@ export class DivertingScanner {
       this.#keep(head);
       return;
     }
-    const heads = [encodeCborHead('tag', TAG_DIVERTED), encodeCborHead('array', 2)];
-    this.#keep(concat(...heads, encodeCborHead('uint', this.#divertedSize), encodeCborHead('uint', value)));
+    this.#keep(encodeCborHead('tag', TAG_DIVERTED));
+    this.#keep(encodeCborHead('array', 2));
+    this.#keep(encodeCborHead('uint', this.#divertedSize));
+    this.#keep(encodeCborHead('uint', value));
     this.#divertedSize += value;
   }
 
   #keep(bytes: Uint8Array): void {
-    this.#skeletonSize += bytes.length;
-    if (this.#skeletonSize > this.#limits.skeletonSizeMax) throw this.#tooLarge();
-    this.#skeleton.push(bytes);
+    const size = this.#skeletonSize + bytes.length;
+    if (size > this.#limits.skeletonSizeMax) throw this.#tooLarge();
+    if (size > this.#skeleton.length) {
+      const grown = new Uint8Array(2 * size);
+      grown.set(this.#skeleton);
+      this.#skeleton = grown;
+    }
+    this.#skeleton.set(bytes, this.#skeletonSize);
+    this.#skeletonSize = size;
   }
 
   #tooLarge(): TahoeError {

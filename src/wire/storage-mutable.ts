@@ -22,6 +22,8 @@ import { asMap, closedMap, messageError, SHARE_COUNT_MAX, toShareNumber, toUint 
 export const VECTOR_COUNT_MAX = 30;
 /** Parts of a message from this size on are not copied, in bytes. */
 const JOINED_SIZE_MAX = 4096;
+/** So many parts are copied together at most. */
+const JOINED_COUNT_MAX = 1024;
 
 /** The paths of the mutable half. Leases on mutable shares are asked for where all leases are. */
 export const mutablePath = {
@@ -113,10 +115,9 @@ function joinSmall(parts: readonly Uint8Array[]): Uint8Array[] {
     small = [];
   };
   for (const part of parts) {
-    if (part.length >= JOINED_SIZE_MAX) {
-      flush();
-      joined.push(part);
-    } else small.push(part);
+    if (part.length >= JOINED_SIZE_MAX || small.length >= JOINED_COUNT_MAX) flush();
+    if (part.length >= JOINED_SIZE_MAX) joined.push(part);
+    else small.push(part);
   }
   flush();
   return joined;

@@ -10,6 +10,7 @@ import { MemoryServer } from '#test/fixtures/memory-server.js';
 
 const storageIndex = new Uint8Array(16).fill(9);
 const uploadSecret = new Uint8Array(20);
+const writeEnabler = new Uint8Array(32);
 const secrets = { renewSecret: new Uint8Array(32), cancelSecret: new Uint8Array(32) };
 
 function connectionClosed(keptAlive: boolean, replyBegun: boolean): TahoeError {
@@ -29,7 +30,7 @@ const oneChunk: AsyncIterable<Uint8Array> = (async function* () {
   yield new Uint8Array(2);
 })();
 
-/** All nine operations, with the names they have. */
+/** All operations, with the names they have. */
 const operations: Readonly<Record<string, (server: StorageServer, options?: CallOptions) => Promise<unknown>>> = {
   version: (server, options) => server.version(options),
   listShares: (server, options) => server.listShares(storageIndex, options),
@@ -42,6 +43,11 @@ const operations: Readonly<Record<string, (server: StorageServer, options?: Call
   abort: (server, options) => server.abort(storageIndex, 2, uploadSecret, options),
   addLease: (server, options) => server.addLease(storageIndex, secrets, options),
   reportCorrupt: (server, options) => server.reportCorrupt(storageIndex, 1, 'bad', options),
+  readTestWrite: (server, options) =>
+    server.readTestWrite(storageIndex, { shares: new Map(), reads: [], writeEnabler, ...secrets }, options),
+  listMutableShares: (server, options) => server.listMutableShares(storageIndex, options),
+  readMutable: (server, options) => server.readMutable(storageIndex, 1, { begin: 0, end: 2 }, options),
+  reportMutableCorrupt: (server, options) => server.reportMutableCorrupt(storageIndex, 1, 'bad', options),
 };
 
 /** A server that fails with each of `failures` in turn, then answers with the arguments it was given. */
@@ -74,12 +80,13 @@ t.test('every operation is passed on with its arguments and options', async (t) 
 });
 
 t.test('what is tried once more', async (t) => {
-  const readOnly = ['version', 'listShares', 'read'];
+  const readOnly = ['version', 'listShares', 'read', 'listMutableShares', 'readMutable'];
+  const onceOnly = ['streamWrite', 'readTestWrite'];
   const failures: readonly [string, () => Error, (name: string) => boolean][] = [
     [
       'a kept-alive connection that closed before a reply',
       () => connectionClosed(true, false),
-      (name) => name !== 'streamWrite',
+      (name) => !onceOnly.includes(name),
     ],
     ['a new connection that closed', () => connectionClosed(false, false), (name) => readOnly.includes(name)],
     ['one that closed in the middle', () => connectionClosed(true, true), (name) => readOnly.includes(name)],

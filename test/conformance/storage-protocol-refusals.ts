@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { encodeAllocateRequest, parseStorageIndex, storagePath } from '#wire/storage.js';
+import { mutablePath } from '#wire/storage-mutable.js';
 import { seededBytes } from '#test/fixtures/crypto.js';
 import { sameBytes, storageIndex } from '#test/fixtures/share-store.js';
 import { allocationSecrets, cborType, rightSecrets, StorageTalk } from '#test/fixtures/storage-talk.js';
@@ -39,6 +40,9 @@ function pathSuite(makeSubject: MakeProtocolSubject): void {
       [`/storage/v1/immutable/${index}%00/shares`],
       [`/storage/v1/immutable/${'a'.repeat(1000)}/shares`],
       [`/storage/v1/immutable/${index}/0/nothing`],
+      [`/storage/v1/mutable/${index}/0/nothing`],
+      [`/storage/v1/mutable/${index.slice(1)}/shares`],
+      [`/storage/v1/mutable/${index.slice(0, -1)}b/0`],
       [`/storage/v1/immutable/${index}/0/`, 'the reference redirects'],
       ...['-1', '+1', '1e3', '0x1', '1.0', '%20', 'x', 'shares2'].map((n): [string] => [
         `/storage/v1/immutable/${index}/${n}`,
@@ -79,6 +83,11 @@ function pathSuite(makeSubject: MakeProtocolSubject): void {
       ['GET', storagePath.abort(storageIndex, 0)],
       ['PUT', storagePath.corrupt(storageIndex, 0)],
       ['GET', storagePath.corrupt(storageIndex, 0)],
+      ['PUT', mutablePath.readTestWrite(storageIndex)],
+      ['GET', mutablePath.readTestWrite(storageIndex)],
+      ['POST', mutablePath.shares(storageIndex)],
+      ['PATCH', mutablePath.share(storageIndex, 0)],
+      ['GET', mutablePath.corrupt(storageIndex, 0)],
     ];
     for (const [method, path] of attempts) {
       const reply = await subject.request({ method, path, headers: [] });

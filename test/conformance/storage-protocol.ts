@@ -20,6 +20,7 @@ import {
 } from '#test/fixtures/storage-talk.js';
 import type { MakeProtocolSubject } from '#test/fixtures/storage-talk.js';
 import { authoritySuite } from './storage-protocol-authority.js';
+import { mutableProtocolSuite } from './storage-protocol-mutable.js';
 import { refusalSuite } from './storage-protocol-refusals.js';
 
 const share = seededBytes('share', 5000);
@@ -32,6 +33,7 @@ export function storageProtocolSuite(makeSubject: MakeProtocolSubject): void {
   otherSuite(makeSubject);
   authoritySuite(makeSubject);
   refusalSuite(makeSubject);
+  mutableProtocolSuite(makeSubject);
 }
 
 function versionSuite(makeSubject: MakeProtocolSubject): void {

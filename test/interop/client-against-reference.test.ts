@@ -1,4 +1,4 @@
-/** Our client's transport against the Python reference's storage node: every operation of the immutable half. */
+/** Our client's transport against the Python reference's storage node: every operation. */
 import t from 'tap';
 import { systemRandom } from '#core/native-crypto.js';
 import { equalBytes, toHex } from '#core/bytes.js';
@@ -6,6 +6,7 @@ import { silentLog } from '#core/environment.js';
 import { Grid } from '#client/grid.js';
 import { openStorageServer } from '#client/server-opening.js';
 import { systemClock } from '#node/clock.js';
+import { mutableClientSuite } from '#test/conformance/mutable-client.js';
 import { crypto, seededBytes } from '#test/fixtures/crypto.js';
 import { findReference, startReferenceNode } from '#test/fixtures/reference-node.js';
 import { dangerouslyFormatServersYaml, parseServersYaml } from '#wire/announcement.js';
@@ -98,6 +99,8 @@ t.test('a storage node of the reference', { skip, timeout: 120_000 }, async (t) 
     await server.reportCorrupt(storageIndex, 7, 'a test: nothing is wrong – ü');
     await server.reportCorrupt(storageIndex, 3, 'not there');
   });
+
+  await t.test('the mutable half', (t) => mutableClientSuite(t, server));
 
   await t.test('a wrong swissnum, a wrong key', async (t) => {
     const open = (change: { swissnum?: string; spkiHash?: string }): NonNullable<typeof server> => {

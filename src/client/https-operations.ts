@@ -1,0 +1,118 @@
+/**
+ * What is asked of a storage server over HTTPS, as values: method, path, headers, body, and which answers are one.
+ * Those operations are here that both halves of the protocol have, and the one that only the mutable half has.
+ * @see Tahoe-LAFS docs/specifications/http-storage-node-protocol.rst
+ */
+import { formatBase32 } from '#core/base32.js';
+import {
+  CBOR_MEDIA_TYPE,
+  dangerouslyFormatSecret,
+  encodeCorruptRequest,
+  formatRange,
+  SHARE_COUNT_MAX,
+  SHARE_MEDIA_TYPE,
+} from '#wire/storage.js';
+import type { ByteRange } from '#wire/storage.js';
+import { encodeReadTestWriteRequest, mutablePath } from '#wire/storage-mutable.js';
+import type { ExchangeBody, ExchangeRequest } from './http-exchange.js';
+import { boundCborUpTo, boundRead } from './https-replies.js';
+import type { BodyBound, ReplyHeaders } from './https-replies.js';
+import type { SecretReadTestWriteRequest, ShareSecrets } from './storage-server.js';
+
+/** The largest reply to a read-test-write that is read, in bytes; less where less was asked for. */
+export const READ_TEST_WRITE_REPLY_SIZE_MAX = 64 << 20;
+/** What such a reply has besides the bytes that were asked for, at most, in bytes. */
+const REPLY_FRAME_SIZE_MAX = 128 * 1024;
+
+/** What differs from one operation to another. */
+export interface Operation {
+  readonly what: string;
+  readonly method: ExchangeRequest['method'];
+  readonly path: string;
+  readonly headers?: Readonly<Record<string, string | string[]>>;
+  readonly body?: ExchangeBody;
+  /** Bytes that the answer is expected to have, for the deadline. */
+  readonly replySize?: number;
+  /** The statuses that are an answer. */
+  readonly statuses: readonly number[];
+  /** Judges the head of an answer below 400; without it the body may be short and is ignored. */
+  readonly boundBody?: (status: number, headers: ReplyHeaders) => BodyBound;
+}
+
+/** One share, to be named in a message. */
+export interface NamedShare {
+  readonly storageIndex: Uint8Array;
+  readonly shareNumber: number;
+}
+
+/** Both secrets of a lease, as header values. */
+export function dangerouslyFormatLeaseSecrets({ renewSecret, cancelSecret }: ShareSecrets): string[] {
+  return [
+    dangerouslyFormatSecret('lease-renew-secret', renewSecret),
+    dangerouslyFormatSecret('lease-cancel-secret', cancelSecret),
+  ];
+}
+
+/** A share, in words. */
+export function describeShare({ shareNumber, storageIndex }: NamedShare): string {
+  return `share ${String(shareNumber)} of ${formatBase32(storageIndex)}`;
+}
+
+/**
+ * A range with nothing in it cannot be said in HTTP: whoever asks has made a mistake.
+ * @throws RangeError.
+ */
+export function checkRange(range: ByteRange): ByteRange {
+  if (range.begin < 0 || range.begin >= range.end) throw new RangeError('a range holds at least one byte');
+  return range;
+}
+
+/** Which shares there are. */
+export function listOperation(storageIndex: Uint8Array, path: string): Operation {
+  return { what: `listing the shares of ${formatBase32(storageIndex)}`, method: 'GET', path, statuses: [200] };
+}
+
+/** Bytes of a share. */
+export function readOperation(share: NamedShare, path: string, range: ByteRange): Operation {
+  return {
+    what: `reading ${describeShare(share)}`,
+    method: 'GET',
+    path,
+    headers: { accept: SHARE_MEDIA_TYPE, range: formatRange(checkRange(range)) },
+    replySize: range.end - range.begin,
+    statuses: [204, 206, 404],
+    boundBody: (status, headers) => boundRead(range, status, headers),
+  };
+}
+
+/** The word that a share is damaged. */
+export function corruptOperation(share: NamedShare, path: string, reason: string): Operation {
+  return {
+    what: `reporting ${describeShare(share)} as corrupt`,
+    method: 'POST',
+    path,
+    headers: { 'content-type': CBOR_MEDIA_TYPE },
+    body: [encodeCorruptRequest(reason)],
+    statuses: [200, 404],
+  };
+}
+
+/** Tests, reads and writes of mutable shares. */
+export function readTestWriteOperation(storageIndex: Uint8Array, request: SecretReadTestWriteRequest): Operation {
+  const asked = SHARE_COUNT_MAX * request.reads.reduce((sum, { size }) => sum + size, 0);
+  const replySize = Math.min(asked + REPLY_FRAME_SIZE_MAX, READ_TEST_WRITE_REPLY_SIZE_MAX);
+  const writeEnabler = dangerouslyFormatSecret('write-enabler', request.writeEnabler);
+  return {
+    what: `writing mutable shares of ${formatBase32(storageIndex)}`,
+    method: 'POST',
+    path: mutablePath.readTestWrite(storageIndex),
+    headers: {
+      'content-type': CBOR_MEDIA_TYPE,
+      'x-tahoe-authorization': [...dangerouslyFormatLeaseSecrets(request), writeEnabler],
+    },
+    body: encodeReadTestWriteRequest(request),
+    replySize,
+    statuses: [200],
+    boundBody: boundCborUpTo(replySize),
+  };
+}
