@@ -17,8 +17,15 @@ interface CommandEntry {
   readonly load: () => Promise<{ readonly command: CommandModule }>;
 }
 
+/** Commands that share a first word. */
+interface CommandGroup {
+  readonly name: string;
+  readonly summary: string;
+  readonly entries: readonly CommandEntry[];
+}
+
 /** Every command, in the order in which the help lists them. */
-export const commandEntries: readonly CommandEntry[] = [
+export const commandEntries: readonly (CommandEntry | CommandGroup)[] = [
   {
     name: 'create-node',
     summary: 'make the directory of a node that stores for others and has a gateway',
@@ -37,6 +44,27 @@ export const commandEntries: readonly CommandEntry[] = [
     name: 'demo',
     summary: 'start a grid on this machine, lose most of it, and read a file back',
     load: () => import('./commands/demo.js'),
+  },
+  {
+    name: 'storage',
+    summary: 'look after the store of a node',
+    entries: [
+      {
+        name: 'usage',
+        summary: 'print how much is stored, and how much more may be',
+        load: () => import('./commands/storage-usage.js'),
+      },
+      {
+        name: 'scrub',
+        summary: 'read every share and name those that are damaged',
+        load: () => import('./commands/storage-scrub.js'),
+      },
+      {
+        name: 'expire',
+        summary: 'remove the shares that no lease keeps, or name them',
+        load: () => import('./commands/storage-expire.js'),
+      },
+    ],
   },
 ];
 
@@ -94,7 +122,7 @@ function createProgram(surroundings: Surroundings, run: Run): Command {
     stdout.write(`${versionAndPath()}\n`);
     throw new CommanderError(0, 'commander.version', versionLine);
   });
-  for (const { name, summary } of commandEntries) program.command(name).summary(summary);
+  for (const entry of commandEntries) addCommand(program, entry);
   program
     .command('help')
     .summary('print the help of a command')
@@ -108,16 +136,33 @@ function createProgram(surroundings: Surroundings, run: Run): Command {
   return program;
 }
 
+function addCommand(parent: Command, entry: CommandEntry | CommandGroup): void {
+  const command = parent.command(entry.name).summary(entry.summary);
+  if (!('entries' in entry)) return;
+  command.description(entry.summary).helpOption('-h, --help', 'print this help').helpCommand(false);
+  for (const child of entry.entries) addCommand(command, child);
+}
+
 /** Fills in the command that was named, before its words are read. */
 async function loadCommand(program: Command, command: Command, surroundings: Surroundings, run: Run): Promise<void> {
   run.active = command;
-  const entry = commandEntries.find(({ name }) => name === command.name());
+  const siblings = command.parent === program ? commandEntries : groupOf(command.parent);
+  const entry = siblings.find(({ name }) => name === command.name());
   if (entry === undefined) return;
+  if ('entries' in entry) {
+    command.hook('preSubcommand', (_group, child) => loadCommand(program, child, surroundings, run));
+    return;
+  }
   const module = (await entry.load()).command;
   module.describe(command.helpOption('-h, --help', 'print this help'));
   command.action(async () => {
     run.status = await module.run(command, contextOf(program, surroundings));
   });
+}
+
+function groupOf(command: Command | null): readonly CommandEntry[] {
+  const group = commandEntries.find(({ name }) => name === command?.name());
+  return group !== undefined && 'entries' in group ? group.entries : [];
 }
 
 function contextOf(program: Command, surroundings: Surroundings): CommandContext {
@@ -135,6 +180,11 @@ function reportUsage(error: CommanderError, command: Command, { programName, std
     ? 'must specify a command'
     : error.message.replace(/^error: |\.$/g, '').replaceAll('\n', ' ');
   if (!isMissing) stderr.write(`Usage: ${command.createHelp().commandUsage(command)}\n`);
-  const help = command.parent === null ? `${programName} --help` : `${programName} ${command.name()} --help`;
+  const help = `${[programName, ...pathOf(command)].join(' ')} --help`;
   stderr.write(`${programName}: ${reason}; see '${help}'\n`);
+}
+
+/** The words that name a command. */
+function pathOf(command: Command): readonly string[] {
+  return command.parent === null ? [] : [...pathOf(command.parent), command.name()];
 }

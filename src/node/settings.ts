@@ -7,6 +7,8 @@ import { resolve } from 'node:path';
 import { parseEndpoint } from './config/endpoint-text.js';
 import type { Endpoint } from './config/endpoint-text.js';
 import type { Configuration } from './config/configuration.js';
+import { readExpiry } from './expiry-settings.js';
+import type { ExpirySettings } from './expiry-settings.js';
 import { options } from './config/schema.js';
 import type { LogLevel } from './log.js';
 
@@ -23,6 +25,11 @@ export interface StorageSettings {
   readonly directory: string;
   readonly isReadonly: boolean;
   readonly reservedSpaceBytes: number;
+  /** What all shares may take of the disk; undefined for no limit. */
+  readonly maximumSpaceBytes: number | undefined;
+  /** How fast the scrub reads, bytes a second; 0 for not at all. */
+  readonly scrubBytesPerSecond: number;
+  readonly expiry: ExpirySettings;
 }
 
 /** All settings of a client node; paths are absolute. */
@@ -130,10 +137,14 @@ function listWarnings(configuration: Configuration): readonly string[] {
 
 function readStorage(configuration: Configuration, directory: string): StorageSettings | undefined {
   const { storageEnabled, storageAnonymous, storageDir, storageReadonly, reservedSpace, tubPort } = options;
+  const maximumSpace = configuration.get(options.maximumSpace);
   const settings = {
     directory: resolvePath(directory, configuration.get(storageDir)),
     isReadonly: configuration.get(storageReadonly),
     reservedSpaceBytes: configuration.get(reservedSpace),
+    maximumSpaceBytes: maximumSpace === 0 ? undefined : maximumSpace,
+    scrubBytesPerSecond: configuration.get(options.scrubRate),
+    expiry: readExpiry(configuration),
   };
   const isAnonymous = configuration.get(storageAnonymous);
   if (!configuration.get(storageEnabled)) return undefined;

@@ -28,9 +28,10 @@ import { shareKey } from './share-record.js';
 export const SCRUB_STATE_FILE = 'scrub-state.json';
 /** How long after the beginning of one pass the next one begins. */
 export const PASS_INTERVAL_MS = 7 * 24 * 3_600_000;
+
 /** How much is read at most before it is written down how far the pass has come, in bytes and shares. */
-export const SAVE_BYTES = 268_435_456;
-export const SAVE_SHARES = 1024;
+const SAVE_BYTES = 268_435_456;
+const SAVE_SHARES = 1024;
 
 /** Tells whoever keeps the shares: the event, the advisory and the quarantine are theirs. */
 export type DamageHook = (place: SharePlace, reason: string) => Promise<void>;

@@ -103,6 +103,11 @@ export class ShareInventory {
     return stats === undefined ? 0 : blocks(stats);
   }
 
+  /** What uploads in progress take. @throws ERR_DISK. */
+  async incomingBytes(): Promise<number> {
+    return treeBytes(this.#layout.incoming);
+  }
+
   /** A share file from outside; undefined when there is none. @throws ERR_DISK. */
   async look(place: SharePlace): Promise<SeenFile | undefined> {
     const stats = await statIfThere(this.#path(place));
@@ -228,6 +233,15 @@ async function statIfThere(path: string): Promise<BigIntStats | undefined> {
     if (absentCodes.includes(systemCodeOf(error) ?? '')) return undefined;
     throw diskError('looking at a share', error);
   }
+}
+
+/** What a file or directory takes with everything in it; 0 where there is none. */
+async function treeBytes(path: string): Promise<number> {
+  const stats = await statIfThere(path);
+  if (stats === undefined) return 0;
+  let sum = blocks(stats);
+  if (stats.isDirectory()) for (const name of await entriesOf(path)) sum += await treeBytes(join(path, name));
+  return sum;
 }
 
 /** The names in a directory; none where there is no such directory. */

@@ -9,7 +9,7 @@ import { renderExample } from '#node/config/example.js';
 import { environmentName } from '#node/config/option.js';
 import type { ValueKind } from '#node/config/option.js';
 import { allOptions, options } from '#node/config/schema.js';
-import { boolean, furl, integer, list, oneOf, optionalText, size } from '#node/config/values.js';
+import { boolean, date, duration, furl, integer, list, oneOf, optionalText, size } from '#node/config/values.js';
 import { configure } from './fixtures/configure.js';
 
 /** Every static option of tahoe-lafs 1.20: what its two tables of valid options hold. */
@@ -118,6 +118,16 @@ t.test('kinds of value', (t) => {
     [optionalText, '', undefined],
     [furl, 'pb://a@b/c', 'pb://a@b/c'],
     [furl, '', undefined],
+    ...['60 days', '60day', '60 DAY', '5184000 seconds', '5184000s'].map((text): Rows[number] => [
+      duration,
+      text,
+      5_184_000,
+    ]),
+    ...['2 months', '2mo', '2 month'].map((text): Rows[number] => [duration, text, 62 * 86_400]),
+    ...['1 year', '1years'].map((text): Rows[number] => [duration, text, 365 * 86_400]),
+    [duration, '', undefined],
+    [date, '2009-01-31', 1_233_360_000],
+    [date, '', undefined],
     [oneOf('tcp', 'tor'), 'TCP', 'tcp'],
   ];
   for (const [kind, text, value] of good) t.strictSame(kind.parse(text), { value }, text);

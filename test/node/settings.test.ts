@@ -86,7 +86,14 @@ t.test('settings of an empty configuration are the defaults', (t) => {
     web: undefined,
     tempDirectory: '/node/tmp',
     encoding: { needed: 3, happy: 7, total: 10, maximumSegmentSizeBytes: 1_048_576 },
-    storage: { directory: '/node/storage', isReadonly: false, reservedSpaceBytes: 0 },
+    storage: {
+      ...{ directory: '/node/storage', isReadonly: false, reservedSpaceBytes: 0, maximumSpaceBytes: undefined },
+      scrubBytesPerSecond: 10_000_000,
+      expiry: {
+        isEnabled: false,
+        policy: { rule: { mode: 'age', durationSeconds: undefined }, immutable: true, mutable: true },
+      },
+    },
     mayConnect: true,
     logLevel: 'info',
     connectionsMax: 10_000,
@@ -115,17 +122,34 @@ shares._max_immutable_segment_size_for_testing = 128
 readonly = yes
 reserved_space = 5GiB
 storage_dir = ../shares
+expire.enabled = true
+expire.mode = cutoff-date
+expire.cutoff_date = 2026-01-31
+expire.mutable = no
 [helper]
 enabled = true
 `;
   t.strictSame(
-    readSettings(configure(tahoe, '[log]\nlevel = WARN\n[limits]\nconnections = 5\nspool_size = 1M\n'), '/n/d'),
+    readSettings(
+      configure(
+        tahoe,
+        '[log]\nlevel = WARN\n[limits]\nconnections = 5\nspool_size = 1M\n[storage]\nmax_space = 2TB\nscrub_rate = 0\n',
+      ),
+      '/n/d',
+    ),
     {
       nickname: 'Jürgen',
       web: { host: '127.0.0.1', port: 0, backlog: undefined, text: 'tcp:0:interface=127.0.0.1' },
       tempDirectory: `${homedir()}/tmp`,
       encoding: { needed: 1, happy: 1, total: 1, maximumSegmentSizeBytes: 128 },
-      storage: { directory: '/n/shares', isReadonly: true, reservedSpaceBytes: 5_368_709_120 },
+      storage: {
+        ...{ directory: '/n/shares', isReadonly: true, reservedSpaceBytes: 5_368_709_120, maximumSpaceBytes: 2e12 },
+        scrubBytesPerSecond: 0,
+        expiry: {
+          isEnabled: true,
+          policy: { rule: { mode: 'cutoff-date', cutoffSeconds: 1_769_817_600 }, immutable: true, mutable: false },
+        },
+      },
       mayConnect: false,
       logLevel: 'warn',
       connectionsMax: 5,
@@ -182,6 +206,11 @@ t.test('a node refuses to start with one sentence', (t) => {
     ],
     ['[node]\nnickname = 50%', /^tahoe.cfg: \[node\]nickname: a '%' must be doubled/],
     ['[storage]\nreserved_space = much', /^tahoe.cfg: \[storage\]reserved_space: 'much' is not a size/],
+    ['[storage]\nexpire.enabled = true', "tahoe.cfg: [storage]expire.mode: GC mode '' must be 'age' or 'cutoff-date'"],
+    ['[storage]\nexpire.mode = whim', "tahoe.cfg: [storage]expire.mode: GC mode 'whim' must be 'age' or 'cutoff-date'"],
+    ['[storage]\nexpire.mode = cutoff-date', /^tahoe.cfg: \[storage\]expire.cutoff_date: .* it must be set/],
+    ['[storage]\nexpire.mode = age\nexpire.override_lease_duration = 60', /'60' is not a duration/],
+    ['[storage]\nexpire.mode = cutoff-date\nexpire.cutoff_date = 2026-02-30', /'2026-02-30' is not a day/],
     ['[storage]\nenabled = maybe', "tahoe.cfg: [storage]enabled: 'maybe' is not a boolean; write true or false"],
     ['[node]\ntub.port = disabled', /^tahoe.cfg: \[storage\]enabled: storage is enabled, but tub.port is disabled/],
     ['[sftpd]\nenabled = maybe', "tahoe.cfg: [sftpd]enabled: 'maybe' is not a boolean; write true or false"],

@@ -6,7 +6,7 @@
  * what this version does not serve yet is accepted there and says so. Options of our own are in tallac.cfg.
  */
 import type { ConfigurationFileName, Option, OptionEffect, ValueKind } from './option.js';
-import { boolean, furl, integer, list, oneOf, optionalText, size, text } from './values.js';
+import { boolean, date, duration, furl, integer, list, oneOf, optionalText, size, text } from './values.js';
 
 /** The kinds of node directory. */
 export type NodeType = 'client' | 'introducer';
@@ -238,16 +238,48 @@ const storage = {
     says: 'The directory of the shares, relative to the node directory.',
   }),
   debugDiscard: laterBoolean('storage', 'debug_discard', false, 'Whether immutable shares are thrown away on arrival.'),
-  expireEnabled: laterBoolean('storage', 'expire.enabled', false, 'Whether shares without a live lease are deleted.'),
-  expireMode: laterText('storage', 'expire.mode', 'How leases end: age or cutoff-date.'),
-  expireDuration: laterText(
-    'storage',
-    'expire.override_lease_duration',
-    'With age: how long a lease lasts, as in 60 days.',
-  ),
-  expireCutoff: laterText('storage', 'expire.cutoff_date', 'With cutoff-date: the day, as in 2009-01-31.'),
-  expireImmutable: laterBoolean('storage', 'expire.immutable', true, 'Whether immutable shares expire.'),
-  expireMutable: laterBoolean('storage', 'expire.mutable', true, 'Whether mutable shares expire.'),
+  expireEnabled: now({
+    section: 'storage',
+    name: 'expire.enabled',
+    kind: boolean,
+    fallback: false,
+    says: 'Whether shares that no lease keeps are removed. At first they are only listed, in tallac/expiry-report.json of the storage directory; the first of them go a day later.',
+  }),
+  expireMode: now({
+    section: 'storage',
+    name: 'expire.mode',
+    kind: text,
+    fallback: '',
+    says: 'How leases end: age, by the time since they were renewed; cutoff-date, by the day. Needed where expire.enabled is true.',
+  }),
+  expireDuration: now({
+    section: 'storage',
+    name: 'expire.override_lease_duration',
+    kind: duration,
+    fallback: undefined,
+    says: 'With age: how long a lease lasts, as in 60 days. Not set, its own 31 days.',
+  }),
+  expireCutoff: now({
+    section: 'storage',
+    name: 'expire.cutoff_date',
+    kind: date,
+    fallback: undefined,
+    says: 'With cutoff-date: leases that were last renewed before this day (UTC) are over, as in 2026-01-31.',
+  }),
+  expireImmutable: now({
+    section: 'storage',
+    name: 'expire.immutable',
+    kind: boolean,
+    fallback: true,
+    says: 'Whether immutable shares expire.',
+  }),
+  expireMutable: now({
+    section: 'storage',
+    name: 'expire.mutable',
+    kind: boolean,
+    fallback: true,
+    says: 'Whether mutable shares expire.',
+  }),
   storagePlugins: now({
     section: 'storage',
     name: 'plugins',
@@ -271,6 +303,24 @@ const services = {
   sftpPublicKey: laterText('sftpd', 'host_pubkey_file', "The server's public key."),
   sftpPrivateKey: laterText('sftpd', 'host_privkey_file', "The server's private key."),
   helperEnabled: laterBoolean('helper', 'enabled', false, 'Whether this node uploads on behalf of others.'),
+};
+
+const ownStorage = {
+  maximumSpace: own({
+    section: 'storage',
+    name: 'max_space',
+    kind: size,
+    fallback: 0,
+    says: 'What all shares may take of the disk, as in 2TB; 0, whatever reserved_space leaves.',
+  }),
+  scrubRate: own({
+    section: 'storage',
+    name: 'scrub_rate',
+    kind: size,
+    fallback: 10_000_000,
+    shown: '10M',
+    says: 'Bytes a second that are read to find shares that have rotted; each share once a week, if they can all be read in that time. 0 for never.',
+  }),
 };
 
 const limits = {
@@ -299,7 +349,17 @@ const limits = {
 };
 
 /** Every option by the name the code calls it. */
-export const options = { ...node, ...connections, ...tor, ...i2p, ...client, ...storage, ...services, ...limits };
+export const options = {
+  ...node,
+  ...connections,
+  ...tor,
+  ...i2p,
+  ...client,
+  ...storage,
+  ...services,
+  ...ownStorage,
+  ...limits,
+};
 
 /** The same as a list, in the order of the example. */
 export const allOptions: readonly Option<unknown>[] = Object.values(options);

@@ -83,3 +83,27 @@ export const list: ValueKind<readonly string[]> = {
       .filter((item) => item !== ''),
   }),
 };
+
+const DAY_SECONDS = 86_400;
+const DURATION = /^([0-9]+) *(s|seconds?|days?|mo|months?|years?)$/;
+
+/** Seconds, from an integer and its unit: s, day, mo or month (31 days), year (365 days); undefined of an empty text. */
+export const duration: ValueKind<number | undefined> = {
+  parse: (given) => {
+    if (given === '') return { value: undefined };
+    const [match, digits = '', unit = ''] = DURATION.exec(given.toLowerCase()) ?? [];
+    if (match === undefined) return { problem: `'${given}' is not a duration; write for instance 60 days or 2 months` };
+    const days = { s: 1 / DAY_SECONDS, d: 1, m: 31, y: 365 }[unit.charAt(0)] ?? 0;
+    return { value: Math.round(Number(digits) * days * DAY_SECONDS) };
+  },
+};
+
+/** A day as YYYY-MM-DD: its first second in UTC, Unix seconds; undefined of an empty text. */
+export const date: ValueKind<number | undefined> = {
+  parse: (given) => {
+    if (given === '') return { value: undefined };
+    const ms = /^[0-9]{4}-[0-9]{2}-[0-9]{2}$/.test(given) ? Date.parse(`${given}T00:00:00Z`) : Number.NaN;
+    const isDay = Number.isFinite(ms) && new Date(ms).toISOString().startsWith(given);
+    return isDay ? { value: ms / 1000 } : { problem: `'${given}' is not a day; write for instance 2026-01-31` };
+  },
+};
