@@ -2,6 +2,11 @@
 #
 #     docker build -t tallac .
 #     docker run -d --name storage -p 3457:3457 -v /mnt/shares:/data -e TALLAC_HOSTNAME=storage.example.org tallac
+#
+# With the shares on a volume of their own and nothing else writable, a mount that is missing is noticed:
+#
+#     docker run -d --name storage --read-only -p 3457:3457 -v node:/data -v /mnt/shares:/shares \
+#       -e TALLAC_STORAGE=/shares -e TALLAC_HOSTNAME=storage.example.org tallac
 
 FROM node:20-bookworm-slim AS build
 WORKDIR /build
@@ -21,7 +26,7 @@ COPY deploy/entrypoint.sh /usr/local/bin/tallac-entrypoint
 RUN ln -s /opt/tallac/dist/src/cli/main.js /usr/local/bin/tallac \
  && ln -s /opt/tallac/dist/src/cli/main.js /usr/local/bin/tahoe \
  && chmod 755 /opt/tallac/dist/src/cli/main.js /usr/local/bin/tallac-entrypoint \
- && install -d -o node -g node -m 700 /data
+ && install -d -o node -g node -m 700 /data /shares
 USER node
 VOLUME /data
 # 3457: the storage port. The gateway (3456) listens inside the container only.

@@ -30,6 +30,14 @@ const CREATE_TRY_COUNT = 5;
 /** What opening says of links, sockets, directories, and files that are barred or unreadable. */
 const unusableCodes: readonly string[] = ['ELOOP', 'ENXIO', 'EISDIR', 'EACCES', 'EPERM', 'EIO'];
 
+/** Whose the directory is, where more than one process could write it: a lock that others can take over. */
+export interface StoreOwnership {
+  /** Why it is not ours any more; undefined as long as nothing says so. */
+  readonly lost: string | undefined;
+  /** Looks again when it has not for a while. @throws when it is not ours, or nobody can tell. */
+  assertOwner(): Promise<void>;
+}
+
 /** Runs a sync. @throws ERR_DISK, or ERR_NO_SPACE. */
 type SyncRunner = (what: string, sync: () => Promise<void>) => Promise<void>;
 
@@ -87,20 +95,34 @@ function withoutFirst(parts: readonly Uint8Array[], size: number): Uint8Array[] 
   return left;
 }
 
+/** What the files stand on. */
+export interface DiskFilesOptions {
+  /** The file system that the directory is in; by default the machine's own. */
+  readonly system?: FileSystem | undefined;
+  /** How directories are synced; tests give their own. */
+  readonly directories?: DirectorySync | undefined;
+  /** When it is lost nothing is written, removed or acknowledged any more. */
+  readonly ownership?: StoreOwnership | undefined;
+  readonly log?: Log | undefined;
+}
+
 /** The files of one storage directory. */
 export class DiskFiles implements ShareFiles {
   readonly #layout: DiskLayout;
   readonly #system: FileSystem;
   readonly #directories: DirectorySync;
+  readonly #ownership: StoreOwnership | undefined;
   readonly #durable = new Set<string>();
   readonly #commits: ShareCommits;
   #failure: string | undefined;
   #advisoryCount: number | undefined;
 
-  private constructor(layout: DiskLayout, system: FileSystem, directories: DirectorySync, log: Log) {
+  private constructor(layout: DiskLayout, options: DiskFilesOptions) {
+    const { system = nodeFileSystem, log = silentLog, ownership } = options;
     this.#layout = layout;
     this.#system = system;
-    this.#directories = directories;
+    this.#directories = options.directories ?? new DirectorySync((path) => syncDirectory(path, system));
+    this.#ownership = ownership;
     this.#commits = new ShareCommits({
       layout,
       system,
@@ -117,19 +139,12 @@ export class DiskFiles implements ShareFiles {
   /**
    * Opens `directory`, making it where it is missing, removes the uploads that an earlier run left behind, and
    * carries to its end what it was changing.
-   * @param directories - how directories are synced; tests give their own.
-   * @param system - where the directory is.
    * @throws ERR_DISK, ERR_NO_SPACE.
    */
-  static async open(
-    directory: string,
-    directories?: DirectorySync,
-    system = nodeFileSystem,
-    log = silentLog,
-  ): Promise<DiskFiles> {
+  static async open(directory: string, options: DiskFilesOptions = {}): Promise<DiskFiles> {
     const layout = new DiskLayout(directory);
-    const syncs = directories ?? new DirectorySync((path) => syncDirectory(path, system));
-    const files = new DiskFiles(layout, system, syncs, log);
+    const { system = nodeFileSystem } = options;
+    const files = new DiskFiles(layout, options);
     await onDisk('opening the storage directory', async () => {
       const created = await system.mkdir(layout.shares, { recursive: true, mode: DIRECTORY_MODE });
       await system.mkdir(layout.advisories, { recursive: true, mode: DIRECTORY_MODE });
@@ -144,7 +159,7 @@ export class DiskFiles implements ShareFiles {
   }
 
   get failure(): string | undefined {
-    return this.#failure;
+    return this.#failure ?? this.#ownership?.lost;
   }
 
   async list(storageIndex: Uint8Array): Promise<readonly number[]> {
@@ -206,6 +221,8 @@ export class DiskFiles implements ShareFiles {
   }
 
   async removeIncoming(storageIndex: Uint8Array, shareNumber: number): Promise<void> {
+    // Under the same name lies an upload to whoever owns the store now.
+    if (this.#ownership?.lost !== undefined) return;
     await onDisk('removing an upload', () =>
       this.#system.rm(this.#layout.incomingShare(storageIndex, shareNumber), { force: true }),
     );
@@ -315,6 +332,8 @@ export class DiskFiles implements ShareFiles {
   }
 
   async close(): Promise<void> {
+    await this.#ownership?.assertOwner().catch(() => undefined);
+    if (this.#ownership?.lost !== undefined) return;
     await onDisk('closing the storage directory', () =>
       this.#system.rm(this.#layout.incoming, { recursive: true, force: true, maxRetries: 1 }),
     );
@@ -336,10 +355,12 @@ export class DiskFiles implements ShareFiles {
     }
     // Another sync may have failed meanwhile and taken this one's data with it.
     this.#checkTrust();
+    // Last: what follows a sync is an acknowledgement, or the move of a share into its place.
+    await onDisk('asserting that the store is ours', async () => this.#ownership?.assertOwner());
   };
 
   #checkTrust(): void {
-    if (this.#failure !== undefined) throw new TahoeError('ERR_STORE_READONLY', { reason: this.#failure });
+    if (this.failure !== undefined) throw new TahoeError('ERR_STORE_READONLY', { reason: this.failure });
   }
 }
 

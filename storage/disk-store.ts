@@ -2,6 +2,7 @@
 import { ContainerStore } from './container-store.js';
 import type { StoreOptions } from './container-store.js';
 import { DiskFiles } from './disk-files.js';
+import type { StoreOwnership } from './disk-files.js';
 import type { FileSystem } from './file-system.js';
 import type { ShareStore } from './share-store.js';
 
@@ -11,6 +12,8 @@ export interface DiskStoreOptions extends StoreOptions {
   readonly directory: string;
   /** The file system that the directory is in; by default the machine's own. */
   readonly fileSystem?: FileSystem;
+  /** What tells that the directory is still ours. */
+  readonly ownership?: StoreOwnership;
 }
 
 /**
@@ -19,6 +22,6 @@ export interface DiskStoreOptions extends StoreOptions {
  * @throws ERR_DISK, ERR_NO_SPACE.
  */
 export async function openDiskStore(options: DiskStoreOptions): Promise<ShareStore> {
-  const files = await DiskFiles.open(options.directory, undefined, options.fileSystem, options.log);
-  return new ContainerStore(files, options);
+  const { directory, fileSystem: system, log, ownership } = options;
+  return new ContainerStore(await DiskFiles.open(directory, { system, log, ownership }), options);
 }

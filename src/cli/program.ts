@@ -64,6 +64,11 @@ export const commandEntries: readonly (CommandEntry | CommandGroup)[] = [
         summary: 'remove the shares that no lease keeps, or name them',
         load: () => import('./commands/storage-expire.js'),
       },
+      {
+        name: 'adopt',
+        summary: 'make what is mounted at the storage directory the store of this node',
+        load: () => import('./commands/storage-adopt.js'),
+      },
     ],
   },
 ];

@@ -130,6 +130,16 @@ const catalogue = {
     'conflict',
     (f) => `the directory '${f.directory}' is not empty; name a new or an empty one`,
   ),
+  ERR_VOLUME_FOREIGN: entry<{ directory: string; objection: string; nodeDirectory: string }>(
+    'conflict',
+    (f) =>
+      `'${f.directory}' is not the store of this node: ${f.objection}. Mount the right volume there; or, if this is to ` +
+      `be its store from now on, say so with: tallac storage adopt '${f.nodeDirectory}'`,
+  ),
+  ERR_VOLUME_IN_USE: entry<{ directory: string; owner: string }>(
+    'conflict',
+    (f) => `the store in '${f.directory}' is in use by ${f.owner}; stop it first: two nodes on one store lose shares`,
+  ),
 
   // limit: more than this side is willing or able to hold
   ERR_TOO_LARGE: entry<{ what: string; limitBytes: number }>(
@@ -181,6 +191,10 @@ const catalogue = {
     (f) => `all ${String(f.limit)} ${f.what} of this server are taken; try again later`,
   ),
   ERR_DISK: entry<{ what: string; reason: string }>('unavailable', (f) => `${f.what} failed: ${f.reason}`),
+  ERR_VOLUME: entry<{ directory: string; what: string; reason: string }>(
+    'unavailable',
+    (f) => `the volume at '${f.directory}' cannot hold a store, for it cannot ${f.what}: ${f.reason}`,
+  ),
   ERR_GATEWAY: entry<{ address: string; reason: string }>(
     'unavailable',
     (f) => `cannot reach the gateway at ${f.address}: ${f.reason}; is the node running? (tallac run)`,

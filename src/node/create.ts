@@ -49,6 +49,8 @@ export interface CreateNodeOptions extends CreateClientOptions {
 export type AllocatePort = () => Promise<number>;
 
 const WEBPORT_DEFAULT = 'tcp:3456:interface=127.0.0.1';
+/** What file systems and storage put into the root of a volume by themselves. */
+const OF_THE_VOLUME = ['lost+found', '.snapshot', '.snapshots', '.zfs'];
 const LISTENERS = ['i2p', 'none', 'tcp', 'tor'];
 const DISABLED = { tubPort: 'disabled', tubLocation: 'disabled' };
 
@@ -61,7 +63,7 @@ sys.exit("Start this node with: tahoe run")
 
 /**
  * Makes the directory of a client and storage node.
- * @param path - absolute; the directory must be empty or not there.
+ * @param path - absolute; the directory must be empty or not there. `lost+found` and snapshots don't count.
  * @returns the lines to print.
  * @throws ERR_USAGE when the options do not go together or ask for what is not available.
  * @throws ERR_DIRECTORY_NOT_EMPTY when something is in the directory: print notEmptyLines, exit with 255.
@@ -193,7 +195,7 @@ async function chooseLocation(
 
 async function requireEmpty(path: string): Promise<void> {
   try {
-    const names = await readdir(path);
+    const names = (await readdir(path)).filter((name) => !OF_THE_VOLUME.includes(name));
     if (names.length > 0) throw new TahoeError('ERR_DIRECTORY_NOT_EMPTY', { directory: path });
   } catch (error) {
     if (error instanceof TahoeError) throw error;

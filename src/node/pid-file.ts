@@ -4,7 +4,8 @@
  *     <pid> <create time>\n        15476 1795250044.49
  *
  * The create time is the process's start in Unix seconds, as psutil computes it: other programs compare it before
- * they stop the process. A file whose process is gone is replaced. Of nodes that start together one wins: the file
+ * they stop the process. A file whose process is gone is replaced, and so is one whose number lives but started at
+ * another time: that of a container that is no more. Of nodes that start together one wins: the file
  * appears by a hard link, and only who holds the name running.process.takeover.unfinished may replace one.
  * running.process.lock is created, empty, for other programs that lock it; Node.js has no flock.
  * @see Tahoe-LAFS docs/check_running.py
@@ -12,15 +13,15 @@
 import { randomBytes } from 'node:crypto';
 import { open, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { performance } from 'node:perf_hooks';
 import { setTimeout } from 'node:timers/promises';
 import { TahoeError } from '#core/errors.js';
 import { UNFINISHED, fileError, linkOnce, systemCode } from './durable-file.js';
+import { createTimeOf, ownCreateTime } from './process-identity.js';
 
 /** The file's name in the node directory. */
 export const PID_FILE = 'running.process';
-/** Ticks a second of the times in /proc on every Linux that Node.js runs on. */
-const CLOCK_TICKS = 100;
+/** By how much two calculations of one start may differ, in seconds: the boot time moves when the clock is set. */
+const CREATE_TIME_TOLERANCE = 2;
 /** How long nodes that start together wait for each other: attempts, and the pause between them. */
 const ATTEMPTS_MAX = 40;
 const ATTEMPT_PAUSE_MS = 50;
@@ -68,7 +69,7 @@ export function formatPidFile({ pid, createTime }: RunningProcess): string {
  */
 export async function claimPidFile(directory: string): Promise<PidFile> {
   const path = join(directory, PID_FILE);
-  const text = formatPidFile(await ownProcess());
+  const text = formatPidFile({ pid: process.pid, createTime: await ownCreateTime() });
   const claim = `${path}.${randomBytes(8).toString('hex')}${UNFINISHED}`;
   try {
     await touch(`${path}.lock`);
@@ -81,16 +82,6 @@ export async function claimPidFile(directory: string): Promise<PidFile> {
   }
 }
 
-/** Whether a process with this pid lives, a zombie included. */
-export function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return systemCode(error) !== 'ESRCH';
-  }
-}
-
 /** Puts the claim, a file beside it that holds `text`, into the place of the pid file. */
 async function place(claim: string, text: string, directory: string): Promise<number | undefined> {
   const path = join(directory, PID_FILE);
@@ -100,8 +91,9 @@ async function place(claim: string, text: string, directory: string): Promise<nu
     if (await linkIfThere(claim, path)) return undefined;
     const old = await readIfThere(path);
     if (old === undefined) continue;
-    const { pid } = parsePidFile(old, path);
-    if (isOthers(pid)) throw new TahoeError('ERR_ALREADY_RUNNING', { directory, pid });
+    const holder = parsePidFile(old, path);
+    const { pid } = holder;
+    if (await isOthers(holder)) throw new TahoeError('ERR_ALREADY_RUNNING', { directory, pid });
     if (await takeOver(claim, path, old)) return pid;
     await setTimeout(ATTEMPT_PAUSE_MS);
   }
@@ -118,9 +110,15 @@ async function linkIfThere(path: string, name: string): Promise<boolean> {
   }
 }
 
-/** Whether a live process other than this one has the pid: in a container every process of a node may be number 1. */
-function isOthers(pid: number): boolean {
-  return pid !== process.pid && isAlive(pid);
+/**
+ * Whether it is a live process and not this one. A process that started at another time got the number later, or in
+ * another container: there every node may be number 1, or 7.
+ */
+async function isOthers({ pid, createTime }: RunningProcess): Promise<boolean> {
+  if (pid === process.pid) return false;
+  const found = await createTimeOf(pid);
+  if (found === undefined) return true;
+  return found !== 'gone' && Math.abs(found - createTime) <= CREATE_TIME_TOLERANCE;
 }
 
 /** Replaces the file of a dead process, if it still says `text` once nobody else may replace it. */
@@ -128,7 +126,7 @@ async function takeOver(claim: string, path: string, text: string): Promise<bool
   const permit = `${path}.takeover${UNFINISHED}`;
   if (!(await linkIfThere(claim, permit))) {
     const holder = await readIfThere(permit);
-    if (holder !== undefined && !isOthers(parsePidFile(holder, permit).pid)) await rm(permit, { force: true });
+    if (holder !== undefined && !(await isOthers(parsePidFile(holder, permit)))) await rm(permit, { force: true });
     return false;
   }
   try {
@@ -163,18 +161,4 @@ async function release(path: string, text: string): Promise<void> {
 async function touch(path: string): Promise<void> {
   const handle = await open(path, 'a', 0o644);
   await handle.close();
-}
-
-/** This process, its start as the kernel counts it; where there is no /proc, as Node.js does. */
-async function ownProcess(): Promise<RunningProcess> {
-  const kernel = await kernelCreateTime().catch(() => undefined);
-  return { pid: process.pid, createTime: kernel ?? Math.round(performance.timeOrigin / 10) / 100 };
-}
-
-/** Boot time plus the start in ticks since boot: field 22 of /proc/self/stat, counted behind the name's last `)`. */
-async function kernelCreateTime(): Promise<number | undefined> {
-  const status = await readFile('/proc/self/stat', 'utf8');
-  const ticks = status.slice(status.lastIndexOf(')') + 2).split(' ')[19];
-  const [, bootTime] = /^btime ([0-9]+)$/m.exec(await readFile('/proc/stat', 'utf8')) ?? [];
-  return ticks === undefined || bootTime === undefined ? undefined : Number(ticks) / CLOCK_TICKS + Number(bootTime);
 }

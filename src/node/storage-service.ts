@@ -2,8 +2,6 @@
  * The storage half of a node: its share store on the disk behind the storage protocol over HTTPS, on every
  * endpoint of tub.port, with the certificate and swissnum that its NURL names.
  */
-import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { CryptoProvider } from '#core/crypto.js';
 import type { Clock, Log, Random } from '#core/environment.js';
 import { createStorageApp } from '#storage/app.js';
@@ -12,6 +10,7 @@ import { ConnectionTable } from '#storage/connection-table.js';
 import { openDiskStore } from '#storage/disk-store.js';
 import { ChangeFeed } from '#storage/feed/change-feed.js';
 import { StoreEvents } from '#storage/store-events.js';
+import { formatTubId } from './certificate.js';
 import type { NodeCertificate } from './certificate.js';
 import type { Closers } from './closers.js';
 import type { NodeDirectory } from './node-directory.js';
@@ -26,6 +25,8 @@ import type { NodeIdentity } from './node-secrets.js';
 import type { StorageSettings } from './settings.js';
 import type { TubLocation } from './tub-location.js';
 import { applicationVersion } from './version.js';
+import type { VolumeHealth } from './volume/heartbeat.js';
+import { openVolume } from './volume/volume.js';
 
 /** What the storage half is made of. */
 export interface StorageServiceOptions {
@@ -44,17 +45,33 @@ export interface StorageServiceOptions {
   readonly monitor?: Monitor | undefined;
 }
 
+/** What the rest of a node may ask of its storage half. */
+export interface StorageService {
+  /** How the volume of the store is; it never waits for the volume. */
+  volumeHealth(): Promise<VolumeHealth>;
+}
+
 /** Starts to store for others. What it opens is added to `closers`. */
-export async function startStorageService(options: StorageServiceOptions): Promise<void> {
+export async function startStorageService(options: StorageServiceOptions): Promise<StorageService> {
   const { directory, settings, location, certificate, identity, crypto, random, clock, log, closers } = options;
+  const volume = await openVolume({
+    directory,
+    storageDirectory: settings.directory,
+    node: formatTubId(certificate.tubId),
+    clock,
+    random,
+    log,
+  });
+  closers.add('the volume', () => volume.close());
   await loadPermutationSeed(directory, {
-    hasShares: await holdsShares(settings.directory),
+    hasShares: volume.hasShares,
     tubId: certificate.tubId,
     publicKey: identity.publicKey,
   });
   const events = new StoreEvents();
   const store = await openDiskStore({
     directory: settings.directory,
+    ownership: volume,
     reservedSpace: settings.reservedSpaceBytes,
     readonly: settings.isReadonly,
     nodeId: certificate.tubId,
@@ -90,6 +107,7 @@ export async function startStorageService(options: StorageServiceOptions): Promi
     listeners.push(listener);
     log.info('storage server listens', { port: listener.port });
   }
+  return { volumeHealth: () => volume.health() };
 }
 
 function serverOptionsOf(
@@ -113,9 +131,4 @@ async function connectionsOf({ connectionsMax, log }: StorageServiceOptions): Pr
   const connections = connectionsWithin(connectionsMax, await openFilesMax());
   if (connections < connectionsMax) log.warn('too few open files for [limits]connections', { connections });
   return connections;
-}
-
-async function holdsShares(storageDirectory: string): Promise<boolean> {
-  const prefixes = await readdir(join(storageDirectory, 'shares')).catch(() => []);
-  return prefixes.some((prefix) => prefix !== 'incoming');
 }

@@ -4,11 +4,13 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcessWithoutNullStreams } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { readFile, readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import t from 'tap';
-import { PID_FILE, claimPidFile, formatPidFile, isAlive, parsePidFile } from '#node/pid-file.js';
+import { PID_FILE, claimPidFile, formatPidFile, parsePidFile } from '#node/pid-file.js';
+import { createTimeOf, isAlive, ownCreateTime, ownIdentity, stateOf } from '#node/process-identity.js';
 import { temporaryDirectory } from './fixtures/temporary-directory.js';
 
 const program = new URL('./fixtures/pid-child.js', import.meta.url).pathname;
@@ -93,7 +95,43 @@ t.test('release leaves a file alone that has become another’s', async (t) => {
   await writeFile(join(directory, PID_FILE), '1 1000000000.0\n');
   await claim.release();
   t.equal(await readFile(join(directory, PID_FILE), 'utf8'), '1 1000000000.0\n');
-  await t.rejects(claimPidFile(directory), { code: 'ERR_ALREADY_RUNNING', facts: { pid: 1 } }, 'and process 1 lives');
+});
+
+const skip = existsSync('/proc/self/stat') ? false : 'there is no /proc';
+
+t.test('a number that lives and started at another time is that of another container', { skip }, async (t) => {
+  const directory = await temporaryDirectory(t);
+  const child = await start(await temporaryDirectory(t));
+  t.teardown(() => stop(child));
+  const pid = child.process.pid ?? 0;
+  const createTime = Number(await createTimeOf(pid));
+  for (const earlierSeconds of [0, 1]) {
+    await writeFile(join(directory, PID_FILE), formatPidFile({ pid, createTime: createTime - earlierSeconds }));
+    await t.rejects(claimPidFile(directory), { code: 'ERR_ALREADY_RUNNING', facts: { pid } }, 'the same process');
+  }
+  for (const otherTime of [createTime - 3, createTime + 86_400, 1_000_000_000]) {
+    await writeFile(join(directory, PID_FILE), formatPidFile({ pid, createTime: otherTime }));
+    const claim = await claimPidFile(directory);
+    t.equal(claim.replacedPid, pid, String(otherTime));
+    await claim.release();
+  }
+  await writeFile(join(directory, PID_FILE), formatPidFile({ pid: 1, createTime: 1_000_000_000 }));
+  await (await claimPidFile(directory)).release();
+});
+
+t.test('a process is told apart from those elsewhere and from those before it', { skip }, async (t) => {
+  const own = await ownIdentity();
+  t.equal(await stateOf(own, own), 'lives');
+  t.equal(await stateOf({ ...own, startTicks: own.startTicks - 1 }, own), 'gone', 'its number was given out again');
+  t.equal(await stateOf({ ...own, bootId: 'another' }, own), 'unknown');
+  t.equal(await stateOf({ ...own, pidNamespace: 'pid:[1]' }, own), 'unknown');
+  t.equal(await stateOf({ ...own, startTicks: 0 }, own), 'unknown', 'where the kernel did not tell');
+  t.equal(await createTimeOf(process.pid), await ownCreateTime());
+  const child = await start(await temporaryDirectory(t));
+  const pid = child.process.pid ?? 0;
+  await kill(child);
+  t.equal(await stateOf({ ...own, pid }, own), 'gone');
+  t.equal(await createTimeOf(pid), 'gone');
 });
 
 t.test('of many nodes that start together on a dead one’s file, one runs', async (t) => {

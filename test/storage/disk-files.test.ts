@@ -133,7 +133,7 @@ t.test('a failed sync is not tried again: the store takes no more writes and goe
     synced.push(relative(subject.layout.directory, directory));
     return Promise.resolve();
   });
-  const files = await DiskFiles.open(subject.layout.directory, directories);
+  const files = await DiskFiles.open(subject.layout.directory, { directories });
   const store = new ContainerStore(files, storeOptions(new ManualClock()));
   t.teardown(() => store.close());
   await store1(store, 1, share);
@@ -159,7 +159,7 @@ t.test('an existing share is settled before it is said to be here', async (t) =>
     synced.push(relative(subject.layout.directory, directory));
     return Promise.resolve();
   });
-  const files = await DiskFiles.open(subject.layout.directory, directories);
+  const files = await DiskFiles.open(subject.layout.directory, { directories });
   const store = new ContainerStore(files, storeOptions(new ManualClock()));
   t.teardown(() => store.close());
   synced.length = 0;
@@ -174,7 +174,7 @@ t.test('a directory that was removed and made again is settled again', async (t)
     synced.push(relative(subject.layout.directory, directory));
     return Promise.resolve();
   });
-  const files = await DiskFiles.open(subject.layout.directory, directories);
+  const files = await DiskFiles.open(subject.layout.directory, { directories });
   const store = new ContainerStore(files, storeOptions(new ManualClock()));
   t.teardown(() => store.close());
   for (const expected of [['shares', 'shares/7t', `shares/7t/${INDEX}`], [`shares/7t/${INDEX}`]]) {
