@@ -71,6 +71,37 @@ export const commandEntries: readonly (CommandEntry | CommandGroup)[] = [
       },
     ],
   },
+  {
+    name: 'debug',
+    summary: 'look into share files and capabilities',
+    entries: [
+      {
+        name: 'dump-share',
+        summary: 'print what a share file says of itself',
+        load: () => import('./commands/debug-dump-share.js'),
+      },
+      {
+        name: 'dump-cap',
+        summary: 'print what follows from a capability',
+        load: () => import('./commands/debug-dump-cap.js'),
+      },
+      {
+        name: 'find-shares',
+        summary: 'print where the shares of a storage index are',
+        load: () => import('./commands/debug-find-shares.js'),
+      },
+      {
+        name: 'catalog-shares',
+        summary: 'print a line for every share',
+        load: () => import('./commands/debug-catalog-shares.js'),
+      },
+      {
+        name: 'corrupt-share',
+        summary: 'flip a bit in a share file',
+        load: () => import('./commands/debug-corrupt-share.js'),
+      },
+    ],
+  },
 ];
 
 interface GlobalOptions {

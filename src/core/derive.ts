@@ -29,9 +29,12 @@ const tags = {
   immutableStorageIndex: 'allmydata_immutable_key_to_storage_index_v1',
   merkleEmptyLeaf: 'Merkle tree empty leaf',
   merkleNode: 'Merkle tree internal node',
+  mutableFingerprint: 'allmydata_mutable_pubkey_to_fingerprint_v1',
   mutableReadKey: 'allmydata_mutable_writekey_to_readkey_v1',
   mutableStorageIndex: 'allmydata_mutable_readkey_to_storage_index_v1',
   ueb: 'allmydata_uri_extension_v1',
+  writeEnabler: 'allmydata_mutable_write_enabler_master_and_nodeid_to_write_enabler_v1',
+  writeEnablerMaster: 'allmydata_mutable_writekey_to_write_enabler_master_v1',
 } as const;
 
 const framedTags = new Map<string, Uint8Array>(
@@ -160,6 +163,21 @@ export function deriveMutableStorageIndex(crypto: BulkCrypto, readKey: Uint8Arra
   return known(crypto, tags.mutableStorageIndex, readKey, KEY_SIZE);
 }
 
+/** What a mutable capability holds of the public key. @param publicKey - DER. @returns 32 bytes. */
+export function deriveFingerprint(crypto: CryptoProvider, publicKey: Uint8Array): Uint8Array {
+  return known(crypto, tags.mutableFingerprint, publicKey);
+}
+
+/**
+ * What a server asks of who writes to a slot, another on each server.
+ * @param writeKey - 16 bytes.
+ * @param tubId - 20 bytes, the server's.
+ * @returns 32 bytes.
+ */
+export function deriveWriteEnabler(crypto: CryptoProvider, writeKey: Uint8Array, tubId: Uint8Array): Uint8Array {
+  return knownPair(crypto, tags.writeEnabler, known(crypto, tags.writeEnablerMaster, writeKey), tubId);
+}
+
 // ---- lease secrets -----------------------------------------------------------------------------------------
 
 /** Which of a lease's two secrets. */
@@ -170,9 +188,38 @@ const leaseTags = {
   cancel: { client: tags.clientCancelSecret, file: tags.fileCancelSecret, bucket: tags.bucketCancelSecret },
 } as const;
 
+/** The three steps to a lease secret, 32 bytes each. */
+export interface LeaseSecretSteps {
+  /** Of all files of one client. */
+  readonly client: Uint8Array;
+  /** Of one file. */
+  readonly file: Uint8Array;
+  /** Of one file on one server; undefined when no server was named. */
+  readonly bucket: Uint8Array | undefined;
+}
+
+/**
+ * The steps from a node's secret to the lease secret of one file.
+ * The first hashes the tag's text under the node's secret as tag: the reference swaps the two there.
+ * @param leaseSecret - 32 bytes, the node's private/secret.
+ * @param storageIndex - 16 bytes.
+ * @param tubId - 20 bytes, the server's.
+ */
+export function deriveLeaseSecretSteps(
+  crypto: CryptoProvider,
+  kind: LeaseSecretKind,
+  leaseSecret: Uint8Array,
+  storageIndex: Uint8Array,
+  tubId: Uint8Array | undefined,
+): LeaseSecretSteps {
+  const tag = leaseTags[kind];
+  const client = taggedHash(crypto, leaseSecret, utf8(tag.client));
+  const file = knownPair(crypto, tag.file, client, storageIndex);
+  return { client, file, bucket: tubId && knownPair(crypto, tag.bucket, file, tubId) };
+}
+
 /**
  * A lease secret for one file on one server, so that no server can use it on another.
- * The first step hashes the tag's text under the node's secret as tag: the reference swaps the two there.
  * @param leaseSecret - 32 bytes, the node's private/secret.
  * @param storageIndex - 16 bytes.
  * @param tubId - 20 bytes, the server's.
@@ -185,8 +232,6 @@ export function deriveLeaseSecret(
   storageIndex: Uint8Array,
   tubId: Uint8Array,
 ): Uint8Array {
-  const tag = leaseTags[kind];
-  const client = taggedHash(crypto, leaseSecret, utf8(tag.client));
-  const file = knownPair(crypto, tag.file, client, storageIndex);
-  return knownPair(crypto, tag.bucket, file, tubId);
+  const { file } = deriveLeaseSecretSteps(crypto, kind, leaseSecret, storageIndex, undefined);
+  return knownPair(crypto, leaseTags[kind].bucket, file, tubId);
 }

@@ -67,7 +67,7 @@ export function uebSize(file: FileParameters): number {
  * @throws ERR_UEB when a key that a reader needs is missing or makes no sense.
  */
 export function decodeUeb(bytes: Uint8Array): Ueb {
-  const fields = decodeFields(bytes);
+  const fields = decodeUebFields(bytes);
   const ueb = {
     crypttextRootHash: hashField(fields, 'crypttext_root_hash'),
     shareRootHash: hashField(fields, 'share_root_hash'),
@@ -81,7 +81,11 @@ export function decodeUeb(bytes: Uint8Array): Ueb {
   return ueb;
 }
 
-function decodeFields(bytes: Uint8Array): ReadonlyMap<string, Uint8Array> {
+/**
+ * All fields of a UEB by their keys, in order, whatever they are; values are views of its bytes.
+ * @throws ERR_UEB when it is not a list of keys and netstrings.
+ */
+export function decodeUebFields(bytes: Uint8Array): ReadonlyMap<string, Uint8Array> {
   const fields = new Map<string, Uint8Array>();
   try {
     for (let offset = 0; offset < bytes.length;) {
