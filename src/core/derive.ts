@@ -164,7 +164,7 @@ export function deriveMutableStorageIndex(crypto: BulkCrypto, readKey: Uint8Arra
 }
 
 /** What a mutable capability holds of the public key. @param publicKey - DER. @returns 32 bytes. */
-export function deriveFingerprint(crypto: CryptoProvider, publicKey: Uint8Array): Uint8Array {
+export function deriveFingerprint(crypto: BulkCrypto, publicKey: Uint8Array): Uint8Array {
   return known(crypto, tags.mutableFingerprint, publicKey);
 }
 
@@ -174,7 +174,7 @@ export function deriveFingerprint(crypto: CryptoProvider, publicKey: Uint8Array)
  * @param tubId - 20 bytes, the server's.
  * @returns 32 bytes.
  */
-export function deriveWriteEnabler(crypto: CryptoProvider, writeKey: Uint8Array, tubId: Uint8Array): Uint8Array {
+export function deriveWriteEnabler(crypto: BulkCrypto, writeKey: Uint8Array, tubId: Uint8Array): Uint8Array {
   return knownPair(crypto, tags.writeEnabler, known(crypto, tags.writeEnablerMaster, writeKey), tubId);
 }
 
@@ -206,7 +206,7 @@ export interface LeaseSecretSteps {
  * @param tubId - 20 bytes, the server's.
  */
 export function deriveLeaseSecretSteps(
-  crypto: CryptoProvider,
+  crypto: BulkCrypto,
   kind: LeaseSecretKind,
   leaseSecret: Uint8Array,
   storageIndex: Uint8Array,

@@ -15,6 +15,7 @@ import type { NodeCertificate } from './certificate.js';
 import type { Closers } from './closers.js';
 import type { NodeDirectory } from './node-directory.js';
 import { connectionsWithin, openFilesMax } from './descriptors.js';
+import type { HealthCheck } from './health/node-health.js';
 import { answeredRequest } from './health/routes.js';
 import type { Monitor } from './health/routes.js';
 import { monitorStorage } from './health/storage-figures.js';
@@ -45,14 +46,8 @@ export interface StorageServiceOptions {
   readonly monitor?: Monitor | undefined;
 }
 
-/** What the rest of a node may ask of its storage half. */
-export interface StorageService {
-  /** How the volume of the store is; it never waits for the volume. */
-  volumeHealth(): Promise<VolumeHealth>;
-}
-
 /** Starts to store for others. What it opens is added to `closers`. */
-export async function startStorageService(options: StorageServiceOptions): Promise<StorageService> {
+export async function startStorageService(options: StorageServiceOptions): Promise<void> {
   const { directory, settings, location, certificate, identity, crypto, random, clock, log, closers } = options;
   const volume = await openVolume({
     directory,
@@ -94,6 +89,7 @@ export async function startStorageService(options: StorageServiceOptions): Promi
   const connectionCount = await connectionsOf(options);
   const tables = location.endpoints.map(() => new ConnectionTable({ connections: connectionCount }));
   if (options.monitor !== undefined) {
+    options.monitor.health.addCheck(volumeCheck(volume));
     monitorStorage(options.monitor, { directory: settings.directory, store, events, feed, tables });
   }
   const routes = { store, crypto, swissnum, clock, log, applicationVersion, feed };
@@ -107,7 +103,18 @@ export async function startStorageService(options: StorageServiceOptions): Promi
     listeners.push(listener);
     log.info('storage server listens', { port: listener.port });
   }
-  return { volumeHealth: () => volume.health() };
+}
+
+/** A node that lost its volume, or another owner took it from, may serve again when that is mended. */
+function volumeCheck(volume: { health(): Promise<VolumeHealth> }): HealthCheck {
+  return {
+    name: 'the volume',
+    vital: false,
+    run: async () => {
+      const { ok, reason } = await volume.health();
+      if (!ok) throw new Error(reason);
+    },
+  };
 }
 
 function serverOptionsOf(
