@@ -37,6 +37,7 @@ import type {
 } from './share-store.js';
 import { Slot } from './slot.js';
 import { StoreEvents } from './store-events.js';
+import type { SharePlace } from './store-events.js';
 import type { Upload } from './upload.js';
 import { UploadTable } from './upload-table.js';
 
@@ -280,14 +281,45 @@ export class ContainerStore implements ShareStore {
     const index = formatBase32(storageIndex);
     this.#options.log.warn('storage.corruption-report', { storageIndex: index, shareNumber });
     this.#options.events.tell({ kind: 'damaged', storageIndex, shareNumber, reason: 'a client reported it' });
+    await this.#keepAdvisory({ storageIndex, shareNumber, reason, type });
+    return true;
+  }
+
+  /** Where there is room for it. */
+  async #keepAdvisory({ storageIndex, shareNumber, reason, type }: Required<CorruptionReport>): Promise<void> {
+    const { clock, log } = this.#options;
     const text = formatAdvisory(storageIndex, shareNumber, reason, type);
     const full = (await this.#files.advisoryCount()) >= ADVISORY_COUNT_MAX;
     if (full || text.length > (await this.#availableSpace())) {
-      this.#options.log.warn('storage.corruption-report-dropped', { storageIndex: index, shareNumber });
-      return true;
+      log.warn('storage.corruption-report-dropped', { storageIndex: formatBase32(storageIndex), shareNumber });
+      return;
     }
-    await this.#files.writeAdvisory(advisoryName(this.#options.clock.nowMs(), storageIndex, shareNumber), text);
-    return true;
+    await this.#files.writeAdvisory(advisoryName(clock.nowMs(), storageIndex, shareNumber), text);
+  }
+
+  async removeShare(storageIndex: Uint8Array, shareNumber: number, isOver: () => Promise<boolean>): Promise<boolean> {
+    this.#checkWritable();
+    return this.#exclusively(storageIndex, async () => {
+      const uploading = this.#uploads.of(storageIndex);
+      if (uploading.has(shareNumber) || !(await isOver())) return false;
+      await this.#files.commit(storageIndex, [{ shareNumber, prepared: undefined }], uploading.size > 0);
+      this.#options.events.tell({ kind: 'removed', storageIndex, shareNumber });
+      return true;
+    });
+  }
+
+  async setAside({ shareNumber, storageIndex }: SharePlace, reason: string): Promise<void> {
+    this.#checkWritable();
+    await this.#exclusively(storageIndex, async () => {
+      if (this.#uploads.of(storageIndex).has(shareNumber)) return;
+      const occupant = await this.#places.open(storageIndex, shareNumber, 'read');
+      await closeOccupant(occupant);
+      if (occupant.kind === 'absent' || occupant.kind === 'foreign') return;
+      this.#places.tellDamage(storageIndex, shareNumber, reason);
+      const type = occupant.kind === 'mutable' ? 'mutable' : 'immutable';
+      await this.#keepAdvisory({ storageIndex, shareNumber, reason, type });
+      await this.#places.quarantine(storageIndex, shareNumber);
+    });
   }
 
   async figures(): Promise<StoreFigures> {

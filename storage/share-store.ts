@@ -9,6 +9,7 @@
  */
 import type { LeaseSecrets } from '#core/lease.js';
 import type { ByteRange } from '#wire/storage.js';
+import type { SharePlace } from './store-events.js';
 import type { ReadTestWriteReply, ReadTestWriteRequest } from '#wire/storage-mutable.js';
 import type { Content } from './content.js';
 import type { ShareFile } from './share-files.js';
@@ -174,6 +175,17 @@ export interface ShareStore {
   addLease(storageIndex: Uint8Array, secrets: LeaseSecrets): Promise<boolean>;
   /** Keeps the report for the operator, where there is room. @returns whether the share is here. @throws ERR_DISK. */
   reportCorruption(report: CorruptionReport): Promise<boolean>;
+  /**
+   * Removes a share of either kind, durably, if `isOver` says so while nothing else happens to its storage index.
+   * One that is being uploaded is kept.
+   * @throws ERR_DISK, ERR_STORE_READONLY, and what `isOver` throws.
+   */
+  removeShare(storageIndex: Uint8Array, shareNumber: number, isOver: () => Promise<boolean>): Promise<boolean>;
+  /**
+   * Puts a share that was found damaged into quarantine and keeps a report: its number is free again. Nothing
+   * happens where there is none. @throws ERR_DISK, ERR_NO_SPACE, ERR_STORE_READONLY.
+   */
+  setAside(place: SharePlace, reason: string): Promise<void>;
   figures(): Promise<StoreFigures>;
   /** Aborts every upload and releases everything; idempotent. */
   close(): Promise<void>;

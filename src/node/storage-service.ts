@@ -9,6 +9,7 @@ import type { StorageServerOptions } from '#storage/app.js';
 import { ConnectionTable } from '#storage/connection-table.js';
 import { openDiskStore } from '#storage/disk-store.js';
 import { ChangeFeed } from '#storage/feed/change-feed.js';
+import { attachIndex } from '#storage/index/attach-index.js';
 import { StoreEvents } from '#storage/store-events.js';
 import { formatTubId } from './certificate.js';
 import type { NodeCertificate } from './certificate.js';
@@ -20,6 +21,7 @@ import { answeredRequest } from './health/routes.js';
 import type { Monitor } from './health/routes.js';
 import { monitorStorage } from './health/storage-figures.js';
 import { listenHttp } from './http-listener.js';
+import { expiringStoreOf, spaceLimitOf } from './indexed-store.js';
 import type { HttpListener } from './http-listener.js';
 import { loadPermutationSeed, loadStorageAddress } from './node-secrets.js';
 import type { NodeIdentity } from './node-secrets.js';
@@ -27,6 +29,7 @@ import type { StorageSettings } from './settings.js';
 import type { TubLocation } from './tub-location.js';
 import { applicationVersion } from './version.js';
 import type { VolumeHealth } from './volume/heartbeat.js';
+import { startUpkeep } from './storage-upkeep.js';
 import { openVolume } from './volume/volume.js';
 
 /** What the storage half is made of. */
@@ -64,6 +67,8 @@ export async function startStorageService(options: StorageServiceOptions): Promi
     publicKey: identity.publicKey,
   });
   const events = new StoreEvents();
+  const index = await attachIndex({ directory: settings.directory, events, crypto, clock, log });
+  closers.add('the index', () => index.close());
   const store = await openDiskStore({
     directory: settings.directory,
     ownership: volume,
@@ -71,11 +76,18 @@ export async function startStorageService(options: StorageServiceOptions): Promi
     readonly: settings.isReadonly,
     nodeId: certificate.tubId,
     events,
+    ...spaceLimitOf(settings, index, clock),
     crypto,
     clock,
     log,
   });
   closers.add('the share store', () => store.close());
+  startUpkeep({
+    ...options,
+    attached: index,
+    store: expiringStoreOf(store, index),
+    onDamage: (place, reason) => store.setAside(place, reason),
+  });
   const feed = new ChangeFeed({
     events,
     clock,

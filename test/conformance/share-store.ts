@@ -31,6 +31,7 @@ import { modelSuite } from './share-store-model.js';
 import { mutableLeaseSuite } from './share-store-mutable-leases.js';
 import { mutableLimitSuite } from './share-store-mutable-limits.js';
 import { mutableSuite } from './share-store-mutable.js';
+import { upkeepSuite } from './share-store-upkeep.js';
 
 /** Makes an empty subject for one test; what it opens and makes is released when the test ends. */
 export type MakeSubject = (test: Test) => Promise<StoreSubject>;
@@ -49,6 +50,7 @@ export function shareStoreSuite(makeSubject: MakeSubject): void {
   mutableLeaseSuite(makeSubject);
   mutableLimitSuite(makeSubject);
   historySuite(makeSubject);
+  upkeepSuite(makeSubject);
 }
 
 function allocationSuite(makeSubject: MakeSubject): void {
