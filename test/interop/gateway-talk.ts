@@ -68,6 +68,68 @@ export async function renewLeases(gateway: GridNode, capability: string, content
   if (reply.status !== 200) throw new Error(`add-lease: ${String(reply.status)} ${reason(reply.body)}`);
 }
 
+/** Makes a mutable file, with a given RSA key if any (PKCS#8, DER). @returns its write capability. */
+export async function putMutable(
+  gateway: GridNode,
+  content: Uint8Array,
+  format: 'sdmf' | 'mdmf',
+  privateKey?: Buffer,
+): Promise<string> {
+  const key = privateKey === undefined ? '' : `&private-key=${encodeURIComponent(toUrlSafe(privateKey))}`;
+  return expectText(ask(gateway, `uri?format=${format}${key}`, { method: 'PUT', body: content }), 'making a file');
+}
+
+/** Base64 with its padding, in the alphabet for addresses. */
+function toUrlSafe(bytes: Buffer): string {
+  return bytes.toString('base64').replaceAll('+', '-').replaceAll('/', '_');
+}
+
+/** Writes over a mutable file, all of it or from `offset` on. */
+export async function overwrite(
+  gateway: GridNode,
+  capability: string,
+  content: Uint8Array,
+  offset?: number,
+): Promise<void> {
+  const query = offset === undefined ? '' : `?offset=${String(offset)}`;
+  await expectText(ask(gateway, `${pathOf(capability)}${query}`, { method: 'PUT', body: content }), 'writing');
+}
+
+/** Makes a directory. @returns its write capability. */
+export async function makeDirectory(gateway: GridNode, format: 'sdmf' | 'mdmf'): Promise<string> {
+  return expectText(ask(gateway, `uri?t=mkdir&format=${format}`, { method: 'POST' }), 'making a directory');
+}
+
+/** Puts a file into a directory. */
+export async function putChild(
+  gateway: GridNode,
+  directory: string,
+  name: string,
+  content: Uint8Array,
+): Promise<string> {
+  const path = `${pathOf(directory)}/${encodeURIComponent(name)}`;
+  return expectText(ask(gateway, path, { method: 'PUT', body: content }), 'adding to a directory');
+}
+
+/** The names in a directory. */
+export async function namesIn(gateway: GridNode, directory: string): Promise<string[]> {
+  const text = await expectText(ask(gateway, `${pathOf(directory)}?t=json`), 'listing a directory');
+  const [, { children }] = JSON.parse(text) as [string, { children: Record<string, unknown> }];
+  return Object.keys(children).sort();
+}
+
+/** Has the gateway add or renew its lease on every share of what is named. */
+export async function addLease(gateway: GridNode, capability: string): Promise<void> {
+  const path = `${pathOf(capability)}?t=check&add-lease=true&output=JSON`;
+  await expectText(ask(gateway, path, { method: 'POST' }), 'adding a lease');
+}
+
+async function expectText(asking: Promise<GatewayReply>, what: string): Promise<string> {
+  const { body, status } = await asking;
+  if (status !== 200 && status !== 201) throw new Error(`${what}: ${String(status)} ${reason(body)}`);
+  return body.toString().trim();
+}
+
 function reason(body: Buffer): string {
   return body.toString().slice(0, 500);
 }
