@@ -9,8 +9,7 @@ import type { TahoeError } from '#core/errors.js';
 import { decodeContainerShape, isMutableContainer } from './container.js';
 import type { ContainerShape } from './container.js';
 import { advisoryName } from './disk-layout.js';
-import { MUTABLE_DATA_OFFSET } from './mutable-container.js';
-import { MutableShare } from './mutable-share.js';
+import { MUTABLE_HEAD_SIZE, MutableShare } from './mutable-share.js';
 import type { ShareFile, ShareFiles } from './share-files.js';
 import type { StoreEvents } from './store-events.js';
 
@@ -118,7 +117,7 @@ export function numbersOf(occupants: Occupants, kind: Occupant['kind']): Set<num
 
 async function examine(file: ShareFile): Promise<Occupant> {
   try {
-    const head = await file.read(0, Math.min(MUTABLE_DATA_OFFSET, file.size));
+    const head = await file.read(0, Math.min(MUTABLE_HEAD_SIZE, file.size));
     if (isMutableContainer(head)) return { kind: 'mutable', share: new MutableShare(file, head) };
     return { kind: 'immutable', shape: decodeContainerShape(head, file.size), file };
   } catch (error) {

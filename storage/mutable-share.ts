@@ -22,6 +22,8 @@ import type { ShareFile } from './share-files.js';
 import { LEASE_COUNT_MAX } from './share-store.js';
 import type { OpenShare } from './share-store.js';
 
+/** As much of a file is read when it is opened, in bytes: most mutable shares are no larger. */
+export const MUTABLE_HEAD_SIZE = 4096;
 /** What the extra leases take at most, in bytes. */
 const EXTRA_SIZE_MAX = EXTRA_COUNT_SIZE + (LEASE_COUNT_MAX - LEASE_SLOT_COUNT) * MUTABLE_LEASE_SIZE;
 
@@ -33,7 +35,7 @@ export class MutableShare implements OpenShare {
 
   /**
    * @param file - owned by the share when this returns.
-   * @param head - the first 468 bytes of the file.
+   * @param head - the first bytes of the file, 468 at least: what lies in them is not read again.
    * @throws ERR_CONTAINER when it is damaged.
    */
   constructor(file: ShareFile, head: Uint8Array) {
@@ -49,8 +51,18 @@ export class MutableShare implements OpenShare {
   async read(offset: number, size: number): Promise<Uint8Array> {
     const wanted = this.clippedSize({ offset, size });
     if (wanted === 0) return new Uint8Array(0);
-    const bytes = await this.file.read(MUTABLE_DATA_OFFSET + offset, wanted);
-    if (bytes.length < wanted) throw new TahoeError('ERR_CONTAINER', { reason: 'it became shorter' });
+    return this.#readFile(MUTABLE_DATA_OFFSET + offset, wanted);
+  }
+
+  /** All bytes of the file. @throws as `read`. */
+  whole(): Promise<Uint8Array> {
+    return this.#readFile(0, this.file.size);
+  }
+
+  async #readFile(offset: number, size: number): Promise<Uint8Array> {
+    if (offset + size <= this.#head.length) return this.#head.subarray(offset, offset + size);
+    const bytes = await this.file.read(offset, size);
+    if (bytes.length < size) throw new TahoeError('ERR_CONTAINER', { reason: 'it became shorter' });
     return bytes;
   }
 
@@ -77,7 +89,7 @@ export class MutableShare implements OpenShare {
   async state(): Promise<MutableState> {
     const { dataLength, extraOffset } = this.shape;
     const extraSize = Math.max(0, Math.min(this.file.size - extraOffset, EXTRA_SIZE_MAX));
-    const extraLeases = wholeExtraLeases(await this.file.read(extraOffset, extraSize));
+    const extraLeases = wholeExtraLeases(await this.#readFile(extraOffset, extraSize));
     const leases = decodeLeaseSlots(this.#head, extraLeases);
     return { fileSize: this.file.size, dataLength, extraOffset, extraLeases, leases };
   }

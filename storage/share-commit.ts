@@ -134,7 +134,8 @@ export class ShareCommits {
         if (result.status === 'rejected') throw result.reason;
         return result.value;
       });
-      if (steps.some(({ prepared }) => prepared !== null)) await this.#options.makeDirectory(storageIndex);
+      // One share is placed in any case; for several, what may fail for want of space comes first.
+      if (isMarked) await this.#options.makeDirectory(storageIndex);
       for (const { prepared } of changes) await prepared?.file.close();
       return steps.sort((one, other) => rankOf(one) - rankOf(other));
     } catch (error) {
@@ -171,11 +172,22 @@ export class ShareCommits {
   }
 
   async #place(storageIndex: Uint8Array, { prepared, shareNumber }: CommitStep): Promise<void> {
-    const { layout, system } = this.#options;
+    const { layout, makeDirectory, system } = this.#options;
     const place = layout.share(storageIndex, shareNumber);
-    await onDisk('placing a share', () =>
-      prepared === null ? system.rm(place, { force: true }) : system.rename(this.#pathOf(prepared.name), place),
-    );
+    if (prepared === null) {
+      await onDisk('removing a share', () => system.rm(place, { force: true }));
+      return;
+    }
+    const from = this.#pathOf(prepared.name);
+    await onDisk('placing a share', async () => {
+      try {
+        await system.rename(from, place);
+      } catch (error) {
+        if (systemCodeOf(error) !== 'ENOENT') throw error;
+        await makeDirectory(storageIndex);
+        await system.rename(from, place);
+      }
+    });
   }
 
   /** After a failure: has nothing placed, or else sees to it that nothing is written until it all is. */
@@ -222,7 +234,7 @@ export class ShareCommits {
   }
 
   async #resume(name: string, names: ReadonlySet<string>): Promise<void> {
-    const { layout, log, makeDirectory, settle, system } = this.#options;
+    const { layout, log, settle, system } = this.#options;
     const text = await onDisk('reading a record', () => system.readFile(this.#pathOf(name)));
     const record = parseCommitRecord(text);
     if (record === undefined) {
@@ -242,7 +254,6 @@ export class ShareCommits {
       return;
     }
     const open = record.steps.filter((step) => states.get(step) === 'open');
-    if (open.some(({ prepared }) => prepared !== null)) await makeDirectory(storageIndex);
     for (const step of open) await this.#place(storageIndex, step);
     await settle(storageIndex);
     log.info('storage.commit-resumed', { ...facts, shareCount: open.length });

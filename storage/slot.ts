@@ -224,7 +224,7 @@ export class Slot {
     const isSmall = plan.fileSize <= SMALL_FILE_SIZE;
     const prepared = await files.prepare(storageIndex, isSmall || share === undefined ? undefined : shareNumber);
     try {
-      const begun = share === undefined ? this.#newContainer() : isSmall ? await wholeFile(share) : new Uint8Array(0);
+      const begun = share === undefined ? this.#newContainer() : isSmall ? await share.whole() : new Uint8Array(0);
       if (isSmall) {
         const bytes = new Uint8Array(plan.fileSize);
         bytes.set(begun);
@@ -266,12 +266,6 @@ const emptyState = {
   extraLeases: new Uint8Array(EXTRA_COUNT_SIZE),
   leases: Array.from({ length: LEASE_SLOT_COUNT }, () => undefined),
 };
-
-async function wholeFile({ file }: MutableShare): Promise<Uint8Array> {
-  const bytes = await file.read(0, file.size);
-  if (bytes.length < file.size) throw new TahoeError('ERR_CONTAINER', { reason: 'it became shorter' });
-  return bytes;
-}
 
 function growthOf(plan: MutablePlan | undefined, share: MutableShare | undefined): number {
   return Math.max(0, (plan?.fileSize ?? 0) - (share?.file.size ?? 0));
