@@ -1,7 +1,7 @@
 /**
  * One TLS port for HTTP/1.1 and HTTP/2: the client chooses by ALPN, and one that says nothing gets HTTP/1.1.
  *
- * HTTP/1.1 goes the way of any server of node:https, with nothing in between. A connection that chose HTTP/2 is
+ * HTTP/1.1 goes the way of any server of node:https, with nothing in between but the pace of its handshakes. A connection that chose HTTP/2 is
  * handed to a second server, which listens nowhere and gives its requests back to this one.
  * @see RFC 7301; RFC 9113, section 3.2
  */
@@ -10,8 +10,10 @@ import type { Http2ServerRequest, Http2ServerResponse, ServerHttp2Session } from
 import { Server } from 'node:https';
 import type { ServerOptions } from 'node:https';
 import type { RequestListener } from 'node:http';
+import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { Clock } from '#core/environment.js';
+import { PacedStarts } from './paced-starts.js';
 import { http2Limits, Http2Sessions } from './http2-sessions.js';
 import type { SessionTimes } from './http2-sessions.js';
 
@@ -19,6 +21,8 @@ const HTTP2 = 'h2';
 const HTTP1 = 'http/1.1';
 /** How long a TLS handshake may take, in milliseconds. */
 const HANDSHAKE_TIMEOUT_MS = 10_000;
+/** A handshake takes a millisecond or two of the processor. */
+const HANDSHAKE_STARTS = { perTurn: 8, waiting: 1_000 } as const;
 /** The status that node:https gives a head beyond its limit. */
 const HEAD_TOO_LARGE = 431;
 
@@ -42,11 +46,26 @@ export class TwoVersionServer extends Server {
         else response.writeHead(HEAD_TOO_LARGE).end();
       });
     }
+    this.#paceHandshakes();
     const http1Listeners = this.listeners('secureConnection');
     this.removeAllListeners('secureConnection');
     this.on('secureConnection', (socket: TLSSocket) => {
       if (socket.alpnProtocol === HTTP2) http2.emit('connection', socket);
       else for (const serve of http1Listeners) serve.call(this, socket);
+    });
+  }
+
+  /** What node:tls does with a new connection is done for a few of them in each turn. */
+  #paceHandshakes(): void {
+    const tlsListeners = this.listeners('connection');
+    this.removeAllListeners('connection');
+    const starts = new PacedStarts<Socket>(HANDSHAKE_STARTS, (socket) => {
+      for (const begin of tlsListeners) begin.call(this, socket);
+    });
+    this.on('connection', (socket: Socket) => {
+      // Until then nobody else listens for what becomes of it.
+      socket.on('error', () => undefined);
+      starts.add(socket);
     });
   }
 

@@ -101,6 +101,12 @@ t.test('connections that never begin their handshake are bounded, and make room 
   t.equal(await ask(), 200);
 });
 
+t.test('a crowd that comes at once is let in', async (t) => {
+  const { ask, connections } = await listen(t, {});
+  t.strictSame(new Set(await Promise.all(Array.from({ length: 200 }, ask))), new Set([200]));
+  t.equal(connections.counts.evicted, 0);
+});
+
 t.test('idle and slow connections beside honest ones', { timeout: 60_000 }, async (t) => {
   const limits = { headersTimeout: 1000, connectionsCheckingInterval: 50 };
   const { ask, connections, silence } = await listen(t, { connections: 500 }, limits);
