@@ -133,19 +133,9 @@ export class ContainerStore implements ShareStore {
   async #beginUpload(request: AllocationRequest, shareNumber: number): Promise<void> {
     const { allocatedSize, storageIndex, uploadSecret } = request;
     const file = await this.#files.createIncoming(storageIndex, shareNumber);
-    const lease = createLease(this.#options.crypto, 2, ALLOCATION_OWNER, request, this.#leaseExpiry());
-    try {
-      // The lease is the end of the file, which thereby has its final size from the start.
-      await Promise.all([
-        file.write([encodeContainerHeader(allocatedSize, 1)], 0),
-        file.write([encodeLease(lease)], CONTAINER_HEADER_SIZE + allocatedSize),
-      ]);
-    } catch (error) {
-      await file.close();
-      await this.#files.removeIncoming(storageIndex, shareNumber);
-      throw error;
-    }
-    this.#uploads.add({ storageIndex, shareNumber, allocatedSize, uploadSecret }, file);
+    const head = encodeContainerHeader(allocatedSize, 1);
+    const tail = encodeLease(createLease(this.#options.crypto, 2, ALLOCATION_OWNER, request, this.#leaseExpiry()));
+    this.#uploads.add({ storageIndex, shareNumber, allocatedSize, uploadSecret, head, tail }, file);
   }
 
   upload(key: UploadKey): UploadHandle | UploadRefusal {

@@ -24,7 +24,7 @@ const DIRECTORY_MODE = 0o700;
 const FILE_MODE = 0o600;
 /** Directories known to be durable that are remembered. */
 const DURABLE_COUNT_MAX = 10_000;
-/** Times that an incoming file is tried to be made while its directory is removed under it. */
+/** Times that an incoming file is tried to be made where something is in its way. */
 const CREATE_TRY_COUNT = 5;
 
 /** What opening says of links, sockets, directories, and files that are barred or unreadable. */
@@ -210,12 +210,12 @@ export class DiskFiles implements ShareFiles {
     const path = this.#layout.incomingShare(storageIndex, shareNumber);
     for (let tries = 1; ; tries += 1) {
       try {
-        await this.#system.mkdir(dirname(path), { recursive: true, mode: DIRECTORY_MODE });
         return await this.#system.open(path, 'wx+', FILE_MODE);
       } catch (error) {
         const code = systemCodeOf(error);
         if (tries === CREATE_TRY_COUNT || (code !== 'EEXIST' && code !== 'ENOENT')) throw error;
         if (code === 'EEXIST') await this.#system.unlink(path);
+        else await this.#system.mkdir(dirname(path), { recursive: true, mode: DIRECTORY_MODE });
       }
     }
   }
@@ -226,17 +226,6 @@ export class DiskFiles implements ShareFiles {
     await onDisk('removing an upload', () =>
       this.#system.rm(this.#layout.incomingShare(storageIndex, shareNumber), { force: true }),
     );
-    await this.#removeIncomingDirectories(storageIndex);
-  }
-
-  /** Best effort: a directory that another upload uses is not empty and stays. */
-  async #removeIncomingDirectories(storageIndex: Uint8Array): Promise<void> {
-    try {
-      await this.#system.rmdir(this.#layout.incomingDirectory(storageIndex));
-      await this.#system.rmdir(this.#layout.incomingPrefixDirectory(storageIndex));
-    } catch {
-      // The next start removes the whole tree.
-    }
   }
 
   async publish(storageIndex: Uint8Array, shareNumber: number): Promise<void> {
@@ -251,7 +240,6 @@ export class DiskFiles implements ShareFiles {
       await onDisk('removing a share', () => this.#system.rm(share, { force: true }));
       throw error;
     }
-    await this.#removeIncomingDirectories(storageIndex);
   }
 
   async #makeIndexDirectory(storageIndex: Uint8Array): Promise<void> {

@@ -2,7 +2,8 @@
  * Where things are in a storage directory, as the reference lays it out. Pure.
  *
  *     shares/<first 2 characters>/<storage index, 26 characters of base32>/<share number>
- *     shares/incoming/<first 2>/<storage index>/<share number>     uploads in progress, removed at start
+ *     shares/incoming/<storage index>.<share number>     uploads in progress, removed at start; the reference makes
+ *                                                        directories there, and removes all of them as well
  *     corruption-advisories/<UTC time>--<storage index>-<share number>
  *     tallac/writing/          ours: files on their way into final places, emptied at start
  *     tallac/quarantine/<UTC time>--<storage index>-<share number>     ours: damaged shares whose numbers were needed
@@ -47,16 +48,9 @@ export class DiskLayout {
     return join(this.indexDirectory(storageIndex), String(shareNumber));
   }
 
-  incomingPrefixDirectory(storageIndex: Uint8Array): string {
-    return join(this.incoming, formatBase32(storageIndex).slice(0, PREFIX_LENGTH));
-  }
-
-  incomingDirectory(storageIndex: Uint8Array): string {
-    return join(this.incomingPrefixDirectory(storageIndex), formatBase32(storageIndex));
-  }
-
+  /** All in one directory: making two for each upload costs more than writing a small share. */
   incomingShare(storageIndex: Uint8Array, shareNumber: number): string {
-    return join(this.incomingDirectory(storageIndex), String(shareNumber));
+    return join(this.incoming, `${formatBase32(storageIndex)}.${String(shareNumber)}`);
   }
 }
 

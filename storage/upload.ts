@@ -51,6 +51,9 @@ export interface UploadIdentity {
   readonly shareNumber: number;
   readonly allocatedSize: number;
   readonly uploadSecret: Uint8Array;
+  /** What stands in front of the data in the file, and behind them. */
+  readonly head: Uint8Array;
+  readonly tail: Uint8Array;
 }
 
 /** An upload and its file. */
@@ -58,7 +61,7 @@ export class Upload implements UploadHandle {
   readonly storageIndex: Uint8Array;
   readonly shareNumber: number;
   readonly allocatedSize: number;
-  readonly #uploadSecret: Uint8Array;
+  readonly #identity: UploadIdentity;
   readonly #file: ShareFile;
   readonly #owner: UploadOwner;
   readonly #written = new RangeSet();
@@ -69,18 +72,20 @@ export class Upload implements UploadHandle {
   #writeCount = 0;
   #cancelTimer: () => void = () => undefined;
   #unsyncedSize = 0;
+  /** Whether header and lease are being written, or were. */
+  #isFramed = false;
   #backgroundSync: Promise<void> | undefined;
   /** Why the upload is over, when the disk failed. */
   #failure: Error | undefined;
   #finishing: Promise<void> | undefined;
   #dropping: Promise<void> | undefined;
 
-  /** @param file - of its final size, with header and lease; owned by the upload from now on. */
+  /** @param file - empty; owned by the upload from now on. */
   constructor(identity: UploadIdentity, file: ShareFile, owner: UploadOwner) {
     this.storageIndex = identity.storageIndex;
     this.shareNumber = identity.shareNumber;
     this.allocatedSize = identity.allocatedSize;
-    this.#uploadSecret = identity.uploadSecret;
+    this.#identity = identity;
     this.#file = file;
     this.#owner = owner;
     this.#startTimer();
@@ -88,7 +93,7 @@ export class Upload implements UploadHandle {
 
   /** Whether `uploadSecret` is the one that the upload was begun with. */
   isOpenedBy(uploadSecret: Uint8Array): boolean {
-    return this.#owner.crypto.equalSecrets(this.#uploadSecret, uploadSecret);
+    return this.#owner.crypto.equalSecrets(this.#identity.uploadSecret, uploadSecret);
   }
 
   /** Bytes that the upload will still take from the disk. */
@@ -180,9 +185,23 @@ export class Upload implements UploadHandle {
   }
 
   async #writeToDisk(offset: number, bytes: Uint8Array): Promise<void> {
-    await this.#onFile((file) => file.write([bytes], CONTAINER_HEADER_SIZE + offset));
+    await this.#onFile((file) => this.#writeFramed(file, offset, bytes));
     this.#unsyncedSize += bytes.length;
     if (this.#unsyncedSize >= BACKGROUND_SYNC_SIZE) this.#syncInBackground();
+  }
+
+  /** Header and lease go with the first bytes; a share that comes in one piece takes one write. */
+  async #writeFramed(file: ShareFile, offset: number, bytes: Uint8Array): Promise<void> {
+    const { head, tail } = this.#identity;
+    const write = (parts: readonly Uint8Array[], position: number): Promise<void> => file.write(parts, position);
+    if (this.#isFramed) return write([bytes], head.length + offset);
+    this.#isFramed = true;
+    if (bytes.length === this.allocatedSize) return write([head, bytes, tail], 0);
+    await Promise.all([
+      write([head], 0),
+      write([bytes], head.length + offset),
+      write([tail], head.length + this.allocatedSize),
+    ]);
   }
 
   async #readFromDisk(offset: number, size: number): Promise<Uint8Array> {

@@ -24,11 +24,11 @@ t.test(
       calls.findIndex((line, i) => i >= from && pattern.test(line));
     for (const shareNumber of shareNumbers) {
       const n = String(shareNumber);
-      const moved = indexOf(new RegExp(`rename\\(".*/incoming/.*/${n}", ".*/${n}"\\) = 0`));
+      const moved = indexOf(new RegExp(`rename\\(".*/incoming/[a-z2-7]+.${n}", ".*/${n}"\\) = 0`));
       const lastWrite = calls
         .slice(0, moved)
-        .findLastIndex((line) => new RegExp(`pwritev?(64)?\\(\\d+<.*/incoming/.*/${n}>`).test(line));
-      const synced = indexOf(new RegExp(`fdatasync\\(\\d+<.*/incoming/.*/${n}>\\) += 0`), lastWrite);
+        .findLastIndex((line) => new RegExp(`pwritev?(64)?\\(\\d+<.*/incoming/[a-z2-7]+.${n}>`).test(line));
+      const synced = indexOf(new RegExp(`fdatasync\\(\\d+<.*/incoming/[a-z2-7]+.${n}>\\) += 0`), lastWrite);
       const directorySynced = indexOf(/fsync\(\d+<.*\/shares\/..\/[a-z2-7]{26}>\) += 0/, moved);
       const acknowledged = indexOf(new RegExp(`write\\(1<.*>, "ack ${n}`));
       t.ok(

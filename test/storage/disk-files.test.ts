@@ -56,16 +56,15 @@ t.test('the layout is the reference’s, and nobody else may look into it', asyn
     `shares/7t/${INDEX}`,
     `shares/7t/${INDEX}/7`,
     'shares/incoming',
-    'shares/incoming/7t',
-    `shares/incoming/7t/${INDEX}`,
-    `shares/incoming/7t/${INDEX}/8`,
+    `shares/incoming/${INDEX}.8`,
     'tallac',
     'tallac/writing',
   ];
   t.strictSame(await pathsBelow(directory), paths);
   for (const path of paths) t.equal((await stat(join(directory, path))).mode & 0o077, 0, path);
+  await write(uploadOf(store, 8), 4, new Uint8Array(2));
   const size = (await stat(subject.layout.incomingShare(storageIndex, 8))).size;
-  t.equal(size, 12 + 10 + 72, 'an upload has its final size from the start');
+  t.equal(size, 12 + 10 + 72, 'an upload has its final size from its first bytes on');
   await uploadOf(store, 8).abort();
   t.strictSame(await readdir(subject.layout.incoming), [], 'nothing is left of an aborted upload');
 });
