@@ -46,6 +46,14 @@ const benchmarks: readonly Benchmark[] = [
       '2 GiB go up and down through one gateway, 3-of-10 on ten storage nodes: the most that each process held.',
   },
   {
+    title: 'Index of the shares',
+    program: 'share-index',
+    args: [],
+    explanation:
+      '100,000 small shares on one disk: how fast the index is made from nothing, compared with the disk at a start, and read; ' +
+      'and how near its sums are to `du`.',
+  },
+  {
     title: 'Start of the command',
     program: 'startup',
     args: [],

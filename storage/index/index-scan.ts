@@ -28,7 +28,7 @@ export const SCAN_RUN_LENGTH = 128;
 /** Entries of the table that are held at a time; more than one storage index can have. */
 const PAGE_LENGTH = 2048;
 /** Directories that are looked at side by side. */
-const LOOK_COUNT = 8;
+const LOOK_COUNT = 4;
 const STORAGE_INDEX_SIZE = 16;
 
 /** What a scan works on. */

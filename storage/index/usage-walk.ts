@@ -10,7 +10,7 @@ import type { IndexedShare } from './share-index.js';
 import { countDirectory, countShare, noUsage } from './usage.js';
 import type { Usage } from './usage.js';
 
-const LOOK_COUNT = 8;
+const LOOK_COUNT = 4;
 
 /** All shares of some storage indexes, and what the directories take. */
 interface WalkedShares {

@@ -1,23 +1,17 @@
-/** An index that is flipped, cut, deleted or killed in the middle is made anew: no share is forgotten. */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
+/** An index that is flipped, cut or deleted is made anew: no share is forgotten. */
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import type { Log } from '#core/environment.js';
 import { RETRY_MS, ShareIndex } from '#storage/index/share-index.js';
 import { settle } from '#test/fixtures/clock.js';
 import { crypto, seededBytes, seededRandom } from '#test/fixtures/crypto.js';
-import { temporaryDirectory } from '#test/fixtures/disk-subject.js';
-import { differences, indexedShares, indexSubjectIn, makeIndexSubject } from '#test/fixtures/index-subject.js';
+import { differences, indexedShares, makeIndexSubject } from '#test/fixtures/index-subject.js';
 import type { IndexSubject } from '#test/fixtures/index-subject.js';
 import { immutableFile, mutableFile, placeFile, placeOf, removeFile } from '#test/fixtures/share-files.js';
 
 const SHARE_COUNT = 24;
 const FLIP_COUNT = 500;
-const CHILD = fileURLToPath(new URL('../../fixtures/index-crash-child.js', import.meta.url));
 
 /** A log that keeps the names of its warnings. */
 class Warnings implements Log {
@@ -158,26 +152,4 @@ t.test('an index that cannot be made is tried again later; meanwhile the disk an
   t.same(await differences(subject, index), []);
   await index.close();
   t.equal(clock.pending, 0);
-});
-
-t.test('killed at any moment, also while tables are merged', { timeout: 80_000 }, async (t) => {
-  const random = seededRandom('kills');
-  const directory = await temporaryDirectory(t);
-  const subject = await indexSubjectIn(directory);
-  let rounds = 0;
-  for (let kill = 0; kill < 12; kill++) {
-    const child = spawn(process.execPath, [CHILD, directory, `kill ${kill}`], { stdio: ['ignore', 'pipe', 'inherit'] });
-    const ended = once(child, 'close');
-    let left = (random.bytes(1)[0] ?? 0) % 24;
-    for await (const line of createInterface(child.stdout)) {
-      if (line !== 'open') rounds += 1;
-      if (left-- <= 0) child.kill('SIGKILL');
-    }
-    await ended;
-    const { index, close } = await subject.open();
-    await index.compared();
-    t.same(await differences(subject, index), [], `kill ${kill}`);
-    await close();
-  }
-  t.comment(`${rounds} rounds of changes before 12 kills`);
 });

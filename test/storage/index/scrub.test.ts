@@ -8,7 +8,7 @@ import type { Test } from 'tap';
 import { silentLog } from '#core/environment.js';
 import { isTahoeError } from '#core/errors.js';
 import { OwnFiles } from '#storage/index/own-files.js';
-import { pause } from '#storage/index/pace.js';
+import { paceOf, pause } from '#storage/index/pace.js';
 import { PASS_INTERVAL_MS, Scrub, SCRUB_STATE_FILE } from '#storage/index/scrub.js';
 import type { ScrubOptions } from '#storage/index/scrub.js';
 import { parseScrubState } from '#storage/index/scrub-state.js';
@@ -187,6 +187,46 @@ t.test('it keeps to its pace, and goes on where it was', async (t) => {
   t.match(rest.scrub.figures, { shareCount: 20, newCount: 0 });
   t.notOk(await rest.scrub.pass(AbortSignal.abort()));
   await close();
+});
+
+t.test('a read waits until those before it have had their time', async (t) => {
+  const { clock } = await makeIndexSubject(t);
+  const controller = new AbortController();
+  const pace = paceOf(clock, 1_000_000, 'the test', controller.signal);
+  let done = 0;
+  const read = async (size: number): Promise<void> => {
+    await pace(size);
+    done += 1;
+  };
+  await read(500_000);
+  const second = read(1_000_000);
+  clock.advance(499);
+  await settle();
+  t.same([done, clock.pending], [1, 1]);
+  clock.advance(1);
+  await second;
+  const third = read(0);
+  clock.advance(999);
+  await settle();
+  t.equal(done, 2);
+  clock.advance(1);
+  await third;
+  const last = read(1);
+  controller.abort();
+  await t.rejects(last, { code: 'ERR_CANCELLED' });
+  t.equal(clock.pending, 0);
+  const fast = paceOf(clock, Infinity, 'the test', never);
+  for (let i = 0; i < 100; i++) await fast(1e9);
+  t.equal(clock.pending, 0);
+});
+
+t.test('data that change while they are read have no checksum', async (t) => {
+  const subject = await makeIndexSubject(t);
+  const place = placeOf(0);
+  await placeFile(subject.layout, place, immutableFile(new Uint8Array(100), [5]));
+  const write = (): Promise<void> => placeFile(subject.layout, place, immutableFile(new Uint8Array(100).fill(1), [5]));
+  t.match(await subject.inventory.digest(place, crypto, write), { share: { facts: {} }, checksum: undefined });
+  t.match((await subject.inventory.digest(place, crypto))?.checksum, crypto.sha256(new Uint8Array(100).fill(1)));
 });
 
 t.test('where it was may make no sense', async (t) => {
