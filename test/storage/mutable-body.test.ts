@@ -37,13 +37,28 @@ t.test('a budget is shared, and given back as a whole', (t) => {
 
 t.test('many large requests at once go through files that are gone afterwards', async (t) => {
   const subject = await makeDiskSubject(t);
-  const app = await appOf(t, await subject.open());
+  const store = await subject.open();
+  const createScratch = store.createScratch.bind(store);
+  const scratches = { made: 0, open: 0 };
+  store.createScratch = async (sizeBytes) => {
+    const file = await createScratch(sizeBytes);
+    scratches.made += 1;
+    scratches.open += 1;
+    const close = file.close.bind(file);
+    file.close = () => {
+      scratches.open -= 1;
+      return close();
+    };
+    return file;
+  };
+  const app = await appOf(t, store);
   const talk = new StorageTalk({ swissnum, isReference: false, request: await overSocket(t, app) });
   const shares = Array.from({ length: 6 }, (_, i) => seededBytes(`share ${String(i)}`, 1_500_000 + i));
   await Promise.all(
     shares.map((data, i) => talk.readTestWrite(storageIndex, vectors({ [i]: { writes: [{ offset: 0, data }] } }))),
   );
   for (const [i, data] of shares.entries()) sameBytes(t, (await talk.readMutable(storageIndex, i)).body, data);
+  t.strictSame(scratches, { made: shares.length, open: 0 });
   t.strictSame(await readdir(subject.layout.writing), []);
 });
 
