@@ -1,14 +1,14 @@
 /**
  * What an operator does to the store of a node directory: measure it, scrub it, remove what no lease keeps.
  *
- * What only reads works beside a running node. The rest claims the node directory as a node does, so that neither a
- * node nor another of these runs at the same time.
+ * What only reads works beside a running node. The rest claims the node directory and the volume as a node does, so
+ * that neither a node nor another of these runs at the same time, and no store but the node's own is touched.
  */
 import { mkdir, readdir, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock, Log } from '#core/environment.js';
 import { TahoeError } from '#core/errors.js';
-import { createNativeCrypto } from '#core/native-crypto.js';
+import { createNativeCrypto, systemRandom } from '#core/native-crypto.js';
 import { advisoryName, DiskLayout, formatAdvisory } from '#storage/disk-layout.js';
 import { attachIndex } from '#storage/index/attach-index.js';
 import type { AttachedIndex } from '#storage/index/attach-index.js';
@@ -29,13 +29,17 @@ import { KeyedLock } from '#storage/keyed-lock.js';
 import { ADVISORY_COUNT_MAX } from '#storage/share-store.js';
 import type { SharePlace } from '#storage/store-events.js';
 import { StoreEvents } from '#storage/store-events.js';
+import { formatTubId, loadCertificate } from './certificate.js';
 import { loadConfiguration } from './config/load.js';
 import type { EnvironmentVariables } from './config/load.js';
 import { fileError } from './durable-file.js';
-import { identifyNodeType } from './node-directory.js';
+import { identifyNodeType, NodeDirectory } from './node-directory.js';
 import { claimPidFile } from './pid-file.js';
 import { readSettings } from './settings.js';
 import type { StorageSettings } from './settings.js';
+import { findStore } from './volume/finding.js';
+import { openVolume } from './volume/volume.js';
+import type { Volume } from './volume/volume.js';
 
 /** For those who print them. */
 export type { ExpiryOutcome } from '#storage/index/expiry-cycle.js';
@@ -75,6 +79,7 @@ export interface ScrubResult {
 /** Measures a store by walking its disk. @throws ERR_NOT_A_NODE, ERR_CONFIG, ERR_USAGE, ERR_DISK, ERR_FILE. */
 export async function measureStore(task: StorageTask): Promise<StorageUsage> {
   const settings = await storageSettings(task);
+  await requireShares(task, settings);
   const { layout, inventory } = inventoryOf(settings, task);
   const usage = await walkUsage(inventory);
   const { bavail, bsize } = await statfs(layout.shares).catch((error: unknown) => {
@@ -90,6 +95,7 @@ export async function measureStore(task: StorageTask): Promise<StorageUsage> {
 /** Which shares would go, by walking the disk. @throws as measureStore. */
 export async function listExpired(task: StorageTask): Promise<ExpiryReport> {
   const settings = await storageSettings(task);
+  await requireShares(task, settings);
   const { policy } = settings.expiry;
   const now = task.clock.nowMs();
   const { inventory } = inventoryOf(settings, task);
@@ -98,7 +104,8 @@ export async function listExpired(task: StorageTask): Promise<ExpiryReport> {
 
 /**
  * Runs one cycle of garbage collection on a node that is stopped.
- * @throws ERR_ALREADY_RUNNING while the node runs, ERR_USAGE where nothing is to be removed; as measureStore.
+ * @throws ERR_ALREADY_RUNNING while the node runs, ERR_USAGE where nothing is to be removed; as measureStore, and as
+ *   openVolume where the store is not the node's.
  */
 export async function removeExpired(task: StorageTask, signal: AbortSignal): Promise<ExpiryOutcome> {
   const settings = await storageSettings(task);
@@ -118,7 +125,7 @@ export async function removeExpired(task: StorageTask, signal: AbortSignal): Pro
 
 /**
  * Reads every share of a node that is stopped, as fast as it goes; a pass that was broken off goes on.
- * @throws ERR_ALREADY_RUNNING while the node runs; as measureStore.
+ * @throws ERR_ALREADY_RUNNING while the node runs; as measureStore, and as openVolume where the store is not the node's.
  */
 export async function scrubStore(task: StorageTask, signal: AbortSignal): Promise<ScrubResult> {
   const settings = await storageSettings(task);
@@ -151,6 +158,21 @@ function inventoryOf(settings: StorageSettings, { clock }: StorageTask) {
   return { layout, inventory: new ShareInventory(layout, clock) };
 }
 
+/** A mount that is missing has nothing to measure, and must not be taken for an empty store. */
+async function requireShares({ directory }: StorageTask, settings: StorageSettings): Promise<void> {
+  const { hasSharesDirectory } = await findStore(new NodeDirectory(directory), settings.directory);
+  if (hasSharesDirectory) return;
+  const reason = 'it holds no store: the node makes one when it first runs; if it has run, its volume is not mounted';
+  throw new TahoeError('ERR_FILE', { file: settings.directory, reason });
+}
+
+async function holdVolume({ clock, directory: path, log }: StorageTask, settings: StorageSettings): Promise<Volume> {
+  const directory = new NodeDirectory(path);
+  await directory.ensurePrivate();
+  const node = formatTubId((await loadCertificate(directory, clock)).tubId);
+  return openVolume({ directory, storageDirectory: settings.directory, node, clock, random: systemRandom, log });
+}
+
 /** Runs `action` with an index that knows the whole disk, while no node can start. */
 async function withIndex<Result>(
   task: StorageTask,
@@ -159,14 +181,19 @@ async function withIndex<Result>(
 ): Promise<Result> {
   const pidFile = await claimPidFile(task.directory);
   try {
-    const events = new StoreEvents();
-    const crypto = await createNativeCrypto();
-    const attached = await attachIndex({ ...task, directory: settings.directory, events, crypto });
+    const volume = await holdVolume(task, settings);
     try {
-      await attached.index.compared();
-      return await action(attached, events);
+      const events = new StoreEvents();
+      const crypto = await createNativeCrypto();
+      const attached = await attachIndex({ ...task, directory: settings.directory, events, crypto });
+      try {
+        await attached.index.compared();
+        return await action(attached, events);
+      } finally {
+        await attached.close();
+      }
     } finally {
-      await attached.close();
+      await volume.close();
     }
   } finally {
     await pidFile.release();

@@ -1,5 +1,5 @@
 /** `storage usage`, `scrub` and `expire` on node directories, beside a running node and without one. */
-import { readdir, readFile, stat, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rmdir, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
 import type { Test } from 'tap';
@@ -129,6 +129,33 @@ t.test('scrub names what is damaged, and leaves a report', async (t) => {
     /^[a-z2-7]{26} 2: its data are not those that were stored.*\n5 shares read, .*: 2 damaged \(1 new\), 0 /,
   );
   t.equal((await readdir(layout.advisories)).length, 2);
+});
+
+t.test('a mount that is missing, and a store of another node, are left alone', async (t) => {
+  const { directory, layout, json } = await makeNode(t, 'expire.enabled = true\nexpire.mode = age');
+  const task = (...words: string[]) => runInPlace(['storage', ...words, 'node'], directory);
+  t.match(await json('scrub'), { found: { shareCount: 5 } });
+  const away = join(directory, 'away');
+  await rename(layout.directory, away);
+  await mkdir(layout.directory);
+  for (const words of [['usage'], ['expire', '--dry-run']]) {
+    t.match(await task(...words), {
+      status: 1,
+      stderr: /storage': it holds no store: .* its volume is not mounted\n$/,
+    });
+  }
+  for (const word of ['scrub', 'expire']) {
+    t.match(await task(word), { status: 1, stderr: /is not the store of this node: it is empty\. .* storage adopt '/ });
+  }
+  t.same(await readdir(layout.directory), []);
+
+  await rmdir(layout.directory);
+  await rename(away, layout.directory);
+  const marker = join(layout.directory, 'tallac', 'volume.json');
+  await writeFile(marker, (await readFile(marker, 'utf8')).replace(/"node":"[^"]*/, `"node":"${'a'.repeat(32)}`));
+  for (const word of ['scrub', 'expire']) {
+    t.match(await task(word), { status: 1, stderr: /is not the store of this node: it belongs to node a{32}\./ });
+  }
 });
 
 t.test('beside a running node only what reads', async (t) => {
