@@ -83,9 +83,10 @@ async function startServices(
   const shared = { directory, crypto, random, clock, log, closers, monitor };
   const location = settings.storage === undefined ? undefined : await locate(options);
   if (settings.storage !== undefined && location !== undefined) {
-    const { storage, connectionsMax } = settings;
+    const { connectionsMax, nickname, storage } = settings;
     const { startStorageService } = await import('./storage-service.js');
-    await startStorageService({ ...shared, settings: storage, location, connectionsMax, certificate, identity });
+    const given = { nickname, settings: storage, location, connectionsMax, certificate, identity };
+    await startStorageService({ ...shared, ...given });
   }
   // Without a gateway nobody can ask anything of the client. Each half is loaded only where it runs: it weighs 20 MiB.
   if (settings.web === undefined) return undefined;

@@ -11,6 +11,7 @@ import { openDiskStore } from '#storage/disk-store.js';
 import { ChangeFeed } from '#storage/feed/change-feed.js';
 import { attachIndex } from '#storage/index/attach-index.js';
 import { StoreEvents } from '#storage/store-events.js';
+import { writeAnnouncement } from './announcement-file.js';
 import { formatTubId } from './certificate.js';
 import type { NodeCertificate } from './certificate.js';
 import type { Closers } from './closers.js';
@@ -35,6 +36,7 @@ import { openVolume } from './volume/volume.js';
 /** What the storage half is made of. */
 export interface StorageServiceOptions {
   readonly directory: NodeDirectory;
+  readonly nickname: string;
   readonly settings: StorageSettings;
   readonly location: TubLocation;
   readonly connectionsMax: number;
@@ -51,7 +53,8 @@ export interface StorageServiceOptions {
 
 /** Starts to store for others. What it opens is added to `closers`. */
 export async function startStorageService(options: StorageServiceOptions): Promise<void> {
-  const { directory, settings, location, certificate, identity, crypto, random, clock, log, closers } = options;
+  const { directory, nickname, settings, location, certificate, identity, crypto, random, clock, log, closers } =
+    options;
   const volume = await openVolume({
     directory,
     storageDirectory: settings.directory,
@@ -61,7 +64,7 @@ export async function startStorageService(options: StorageServiceOptions): Promi
     log,
   });
   closers.add('the volume', () => volume.close());
-  await loadPermutationSeed(directory, {
+  const permutationSeed = await loadPermutationSeed(directory, {
     hasShares: volume.hasShares,
     tubId: certificate.tubId,
     publicKey: identity.publicKey,
@@ -97,14 +100,18 @@ export async function startStorageService(options: StorageServiceOptions): Promi
     feed.close();
   });
   const hints = location.hints.map((hint) => hint.text);
-  const { swissnum } = await loadStorageAddress(directory, certificate.tubId, hints, random);
+  const address = await loadStorageAddress(directory, certificate.tubId, hints, random);
+  const { serverId } = identity;
+  const { spkiHash } = certificate;
+  const announced = { serverId, nickname, address, spkiHash, hints: location.hints, permutationSeed };
+  await writeAnnouncement(directory, announced);
   const connectionCount = await connectionsOf(options);
   const tables = location.endpoints.map(() => new ConnectionTable({ connections: connectionCount }));
   if (options.monitor !== undefined) {
     options.monitor.health.addCheck(volumeCheck(volume));
     monitorStorage(options.monitor, { directory: settings.directory, store, events, feed, tables });
   }
-  const routes = { store, crypto, swissnum, clock, log, applicationVersion, feed };
+  const routes = { store, crypto, swissnum: address.swissnum, clock, log, applicationVersion, feed };
   const listeners: HttpListener[] = [];
   closers.add('the storage ports', async () => {
     await Promise.all(listeners.map((listener) => listener.close()));
