@@ -25,7 +25,7 @@ import { listenHttp } from './http-listener.js';
 import { expiringStoreOf, spaceLimitOf } from './indexed-store.js';
 import type { HttpListener } from './http-listener.js';
 import { loadPermutationSeed, loadStorageAddress } from './node-secrets.js';
-import type { NodeIdentity } from './node-secrets.js';
+import type { NodeIdentity, StorageAddress } from './node-secrets.js';
 import type { StorageSettings } from './settings.js';
 import type { TubLocation } from './tub-location.js';
 import { applicationVersion } from './version.js';
@@ -53,8 +53,7 @@ export interface StorageServiceOptions {
 
 /** Starts to store for others. What it opens is added to `closers`. */
 export async function startStorageService(options: StorageServiceOptions): Promise<void> {
-  const { directory, nickname, settings, location, certificate, identity, crypto, random, clock, log, closers } =
-    options;
+  const { directory, settings, location, certificate, identity, crypto, random, clock, log, closers } = options;
   const volume = await openVolume({
     directory,
     storageDirectory: settings.directory,
@@ -101,10 +100,7 @@ export async function startStorageService(options: StorageServiceOptions): Promi
   });
   const hints = location.hints.map((hint) => hint.text);
   const address = await loadStorageAddress(directory, certificate.tubId, hints, random);
-  const { serverId } = identity;
-  const { spkiHash } = certificate;
-  const announced = { serverId, nickname, address, spkiHash, hints: location.hints, permutationSeed };
-  await writeAnnouncement(directory, announced);
+  await announce(options, address, permutationSeed);
   const connectionCount = await connectionsOf(options);
   const tables = location.endpoints.map(() => new ConnectionTable({ connections: connectionCount }));
   if (options.monitor !== undefined) {
@@ -122,6 +118,12 @@ export async function startStorageService(options: StorageServiceOptions): Promi
     listeners.push(listener);
     log.info('storage server listens', { port: listener.port });
   }
+}
+
+function announce(options: StorageServiceOptions, address: StorageAddress, permutationSeed: string): Promise<void> {
+  const { directory, nickname, location, certificate, identity } = options;
+  const [{ serverId }, { spkiHash }, { hints }] = [identity, certificate, location];
+  return writeAnnouncement(directory, { serverId, nickname, address, spkiHash, hints, permutationSeed });
 }
 
 /** A node that lost its volume, or another owner took it from, may serve again when that is mended. */

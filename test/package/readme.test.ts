@@ -1,17 +1,19 @@
 /**
- * Every shell line of the README and CONTRIBUTING is run, with this machine's paths, names and ports in place of the
- * reader's. What .ci/run runs itself, or what needs Docker (rehearsed in rehearsal.test.ts), is listed by name: a new
- * line that is in neither list fails.
+ * Every shell line of the README and CONTRIBUTING is run by a shell in an empty folder, with this machine's paths, names
+ * and ports in place of the reader's. What .ci/run runs itself, or what needs Docker (rehearsed in rehearsal.test.ts
+ * and the volume's tests), is listed by name: a new line that is in neither list fails.
  */
 import t from 'tap';
+import type { Test } from 'tap';
 import { execFile, spawn } from 'node:child_process';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { parse } from 'yaml';
 import { allocatePort } from '#node/endpoint.js';
-import { parseCertificatePem } from '#node/certificate.js';
-import { parseFurl } from '#node/furl.js';
 import { root } from '../house/sources.js';
 
 const run = promisify(execFile);
@@ -23,6 +25,24 @@ const runElsewhere = [
   'npm test',
   'docker build -t tallac .',
   'docker run -d --name storage -p 3457:3457 -v /mnt/volume/node:/data -e TALLAC_HOSTNAME=storage.example.org tallac',
+  'docker run -d --name storage --read-only -p 3457:3457 -v node:/data -v /mnt/volume:/shares ' +
+    '-e TALLAC_STORAGE=/shares -e TALLAC_NEW_NODE=refuse -e TALLAC_HOSTNAME=storage.example.org tallac',
+];
+
+/** What lines print, by what is in them; of two that fit the first counts. */
+const printed: readonly (readonly [string, RegExp])[] = [
+  ['health', /^the node is ready\n$/],
+  ['usage', /^immutable: 0 shares, .*\n(.*\n)*room for: .* \(.* free, 1\.0 GB reserved, no max_space\)\n$/],
+  ['expire --dry-run', /^0 shares, 0 bytes: leases whose own time is over; /],
+  ['/metrics', /^tallac_store_readonly 0$/m],
+  ['scrub', /^0 shares read, 0 bytes: 0 damaged /],
+  [
+    'adopt',
+    /volume' belonged to this node and holds no shares\.\nIt is the store of node [a-z2-7]{32} from now on\.\n$/,
+  ],
+  ['create-', /^Node created in '/],
+  [' put ', /^URI:CHK:.*\n$/],
+  [' get ', /^/],
 ];
 
 async function shellLines(name: string): Promise<string[]> {
@@ -30,88 +50,153 @@ async function shellLines(name: string): Promise<string[]> {
   return [...text.matchAll(/^```sh\n(.*?)^```/gms)].flatMap((match) => (match[1] ?? '').trim().split('\n'));
 }
 
-t.test('the README, line by line', { timeout: 120_000 }, async (t) => {
-  const home = await mkdtemp(join(tmpdir(), 'tallac-readme-'));
-  const environment = { ...process.env, NODE_OPTIONS: '', HOME: home };
-  const port = String(await allocatePort());
-  const children: { kill: (signal: NodeJS.Signals) => boolean }[] = [];
-  t.teardown(async () => {
-    for (const child of children) child.kill('SIGKILL');
-    await rm(home, { recursive: true, force: true });
-  });
-  const here = (text: string): string =>
-    text
-      .replaceAll('/mnt/volume', home)
-      .replaceAll('~/', `${home}/`)
-      .replaceAll('storage.example.org', '127.0.0.1')
-      .replaceAll('3457', port);
-  const readNode = async (name: string): Promise<string> => (await readFile(join(home, 'node', name), 'utf8')).trim();
+/** A reader with an empty home on this machine, where `npx tallac` is the program just built. */
+class Reader {
+  readonly home: string;
+  readonly #environment: NodeJS.ProcessEnv;
+  readonly #ports: { readonly storage: string; readonly web: string };
+  readonly #nodes = new Map<string, ChildProcess>();
 
-  let capability = '';
-  const plaintext = Buffer.alloc(5000, 'photo');
-  await writeFile(join(home, 'photo.jpg'), plaintext);
-  const main = join(root, 'dist/src/cli/main.js');
-  const tallac = (line: string): string[] => [main, ...here(line).split(' ').slice(2)];
+  private constructor(home: string, tools: string, ports: { readonly storage: string; readonly web: string }) {
+    this.home = home;
+    this.#ports = ports;
+    const path = `${tools}:${process.env['PATH'] ?? ''}`;
+    this.#environment = { ...process.env, NODE_OPTIONS: '', HOME: home, PATH: path };
+  }
 
-  for (const line of await shellLines('README.md')) {
-    if (runElsewhere.includes(line)) continue;
-    t.match(line, /^npx tallac /, `'${line}' can be run`);
-    if (line.includes(' run ')) {
-      const child = spawn(
-        process.execPath,
-        [...tallac(line).slice(0, 2), '--allow-stdin-close', ...tallac(line).slice(2)],
-        {
-          env: environment,
-          stdio: ['ignore', 'pipe', 'inherit'],
-        },
-      );
-      children.push(child);
-      await new Promise<void>((resolve, reject) => {
-        child.stdout.on('data', (chunk: Buffer) => {
-          if (chunk.toString().includes('client running')) resolve();
-        });
-        setTimeout(() => reject(new Error(`'${line}' did not start`)), START_TIMEOUT_MS).unref();
+  static async arrive(t: Test): Promise<Reader> {
+    const folder = await mkdtemp(join(tmpdir(), 'tallac-readme-'));
+    const [home, tools, volume] = ['home', 'tools', 'volume'].map((name) => join(folder, name)) as [
+      string,
+      string,
+      string,
+    ];
+    for (const path of [home, tools, join(volume, 'lost+found')]) await mkdir(path, { recursive: true });
+    const main = join(root, 'dist/src/cli/main.js');
+    await writeFile(join(tools, 'npx'), `#!/bin/sh\nshift\nexec '${process.execPath}' '${main}' "$@"\n`, {
+      mode: 0o755,
+    });
+    const [storage, web] = [String(await allocatePort()), String(await allocatePort())];
+    const reader = new Reader(home, tools, { storage, web });
+    t.teardown(async () => {
+      for (const child of reader.#nodes.values()) child.kill('SIGKILL');
+      await rm(folder, { recursive: true, force: true });
+    });
+    return reader;
+  }
+
+  async do(line: string): Promise<string> {
+    const { stdout } = await run('sh', ['-c', this.here(line)], { cwd: this.home, env: this.#environment });
+    return stdout;
+  }
+
+  /** Runs a node until it is stopped; its standard input stays open, as that of a terminal. */
+  async start(line: string): Promise<void> {
+    const child = spawn('sh', ['-c', `exec ${this.here(line)}`], {
+      cwd: this.home,
+      env: this.#environment,
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
+    this.#nodes.set(line, child);
+    await new Promise<void>((resolve, reject) => {
+      let output = '';
+      child.stdout.on('data', (chunk: Buffer) => {
+        output += chunk.toString();
+        if (output.includes('client running')) resolve();
       });
+      child.once('exit', () => reject(new Error(output)));
+      setTimeout(() => reject(new Error(`'${line}' did not start`)), START_TIMEOUT_MS).unref();
+    });
+  }
+
+  /** @returns the exit status. */
+  async stop(line: string): Promise<unknown> {
+    const child = this.#nodes.get(line);
+    if (child === undefined) return undefined;
+    const exited = once(child, 'exit');
+    child.kill('SIGTERM');
+    return (await exited)[0];
+  }
+
+  /** Edits a file below the home as the reader is told to, or as this machine wants it. */
+  async edit(name: string, ...changes: readonly (readonly [RegExp, string])[]): Promise<void> {
+    let text = await readFile(join(this.home, name), 'utf8');
+    for (const [from, to] of changes) text = text.replace(from, to);
+    await writeFile(join(this.home, name), text);
+  }
+
+  here(text: string): string {
+    return text
+      .replaceAll('/mnt/volume', join(this.home, '../volume'))
+      .replaceAll('storage.example.org', '127.0.0.1')
+      .replaceAll('3457', this.#ports.storage)
+      .replaceAll('3456', this.#ports.web);
+  }
+}
+
+t.test('the README, line by line', { timeout: 120_000 }, async (t) => {
+  const reader = await Reader.arrive(t);
+  const lines = (await shellLines('README.md')).filter((line) => !runElsewhere.includes(line));
+  const [node = '', client = ''] = lines.filter((line) => / run /.test(line));
+  const plaintext = Buffer.alloc(5000, 'photo');
+  const photo = join(reader.home, 'photo.jpg');
+  await writeFile(photo, plaintext);
+  let capability = '';
+
+  for (const line of lines) {
+    if (line === node || line === client) {
+      await reader.start(line);
       t.pass(line);
       continue;
     }
-    const args = tallac(line.replace('URI:CHK:…', capability));
-    const { stdout } = await run(process.execPath, args, { cwd: home, env: environment });
-    t.pass(line);
-    if (line.includes('create-node')) {
-      // The gateway of the storage node would take the client's port.
-      const config = join(home, 'node/tahoe.cfg');
-      await writeFile(config, (await readFile(config, 'utf8')).replace(/^web.port = .*$/m, 'web.port ='));
-    }
-    if (line.includes('create-client')) await joinGrid();
-    if (line.includes(' put ')) {
-      capability = stdout.trim();
-      await rm(join(home, 'photo.jpg'));
-    }
+    if (line.includes('storage scrub')) t.equal(await reader.stop(node), 0, 'the node stops in good order');
+    if (line.includes('create-client')) await reader.start(node);
+    const expected = printed.find(([part]) => line.includes(part))?.[1];
+    if (expected === undefined) throw new Error(`nothing is known of '${line}'`);
+    const output = await reader.do(line.replace('URI:CHK:…', capability));
+    t.match(output, expected, line);
+    // The gateway of the storage node listens where this machine has room.
+    if (line.includes('create-node'))
+      await reader.edit('shelf/tahoe.cfg', [/^(web.port = tcp):3456/m, reader.here('$1:3456')]);
+    if (line.includes('create-client')) await joinGrid(reader, t);
+    if (!line.includes(' put ')) continue;
+    capability = output.trim();
+    await rm(photo);
+    t.match(await reader.do('npx tallac storage usage ~/shelf'), /^immutable: 1 share, /, 'the volume has the share');
   }
-  t.ok(plaintext.equals(await readFile(join(home, 'photo.jpg'))), 'the file came back');
-
-  /** What the reader is told to do by hand between the lines. */
-  async function joinGrid(): Promise<void> {
-    const yaml = /```yaml\n(.*?)```/s.exec(await readFile(join(root, 'README.md'), 'utf8'))?.[1] ?? '';
-    const furl = parseFurl(await readNode('private/storage.furl'));
-    const { spkiHash } = parseCertificatePem(await readNode('private/node.pem'), 'node.pem');
-    const filled = here(yaml)
-      .replaceAll('v0-SERVERID', (await readNode('node.pubkey')).replace('pub-', ''))
-      .replaceAll('TUBID', furl?.tubId ?? '')
-      .replaceAll('SPKIHASH', spkiHash)
-      .replaceAll('SWISSNUM', furl?.swissnum ?? '');
-    await writeFile(join(home, '.tahoe/private/servers.yaml'), filled);
-    const config = join(home, '.tahoe/tahoe.cfg');
-    const text = (await readFile(config, 'utf8'))
-      .replace(/^shares.needed = .*$/m, 'shares.needed = 1')
-      .replace(/^shares.happy = .*$/m, 'shares.happy = 1')
-      .replace(/^shares.total = .*$/m, 'shares.total = 1')
-      .replace(/^web.port = .*$/m, 'web.port = tcp:0:interface=127.0.0.1');
-    await writeFile(config, text);
-  }
+  t.ok(plaintext.equals(await readFile(photo)), 'the file came back');
+  for (const line of [client, node]) t.equal(await reader.stop(line), 0, `'${line}' stops in good order`);
 });
+
+/** What the reader is told to do by hand between the lines. */
+async function joinGrid(reader: Reader, t: Test): Promise<void> {
+  const announcement = join(reader.home, 'shelf/private/announcement.yaml');
+  const example = /```yaml\n(.*?)```/s.exec(await readFile(join(root, 'README.md'), 'utf8'))?.[1] ?? '';
+  const written = parse(await readFile(announcement, 'utf8')) as unknown;
+  t.match(keysOf(written), keysOf(parse(example)), 'the example in the README looks like what a node writes');
+  await cp(announcement, join(reader.home, '.tahoe/private/servers.yaml'));
+  await reader.edit(
+    '.tahoe/tahoe.cfg',
+    [/^shares.needed = .*$/m, 'shares.needed = 1'],
+    [/^shares.happy = .*$/m, 'shares.happy = 1'],
+    [/^shares.total = .*$/m, 'shares.total = 1'],
+    [/^web.port = .*$/m, 'web.port = tcp:0:interface=127.0.0.1'],
+  );
+}
+
+/** The names of a server's entry. */
+function keysOf(document: unknown): unknown {
+  const { storage } = document as { storage: Record<string, { ann: object }> };
+  return Object.values(storage).map(({ ann }) => Object.fromEntries(Object.keys(ann).map((key) => [key, true])));
+}
 
 t.test('CONTRIBUTING names only commands that .ci/run runs', async (t) => {
   for (const line of await shellLines('CONTRIBUTING.md')) t.ok(runElsewhere.includes(line), line);
+});
+
+t.test('the Docker lines set only what the image knows', async (t) => {
+  const entrypoint = await readFile(join(root, 'deploy/entrypoint.sh'), 'utf8');
+  for (const line of (await shellLines('README.md')).filter((line) => line.startsWith('docker run'))) {
+    for (const [, name = ''] of line.matchAll(/ -e ([A-Z_]+)=/g)) t.ok(entrypoint.includes(`\${${name}:-`), name);
+  }
 });
