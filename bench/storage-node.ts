@@ -17,6 +17,7 @@ import { readAnnouncement } from '#test/fixtures/grid-node-directory.js';
 import { ProcessGrid } from '#test/fixtures/process-grid.js';
 import type { Program } from '#test/fixtures/process-grid.js';
 import { dangerouslyFormatAuthorization, dangerouslyFormatSecret, encodeAllocateRequest } from '#wire/storage.js';
+import { encodeReadTestWriteRequest } from '#wire/storage-mutable.js';
 import { RawConnection } from './raw-connection.js';
 import { median, printResult } from './report.js';
 
@@ -35,6 +36,18 @@ const MEBIBYTE = 1 << 20;
 const SMALL_READ_SIZE = 4096;
 const UPLOAD_SIZE = 100_000;
 const uploadBody = randomBytes(UPLOAD_SIZE);
+const SLOT_SIZE = 2000;
+const SLOT_COUNT = 32;
+const slots = Array.from({ length: SLOT_COUNT }, () => ({
+  index: formatBase32(randomBytes(16)),
+  secret: randomBytes(32),
+}));
+const slotBody = Buffer.concat(
+  encodeReadTestWriteRequest({
+    shares: new Map([[0, { tests: [], writes: [{ offset: 0, data: randomBytes(SLOT_SIZE) }], newLength: undefined }]]),
+    reads: [{ offset: 0, size: 100 }],
+  }),
+);
 
 /** One storage node and how to talk to it. */
 class Target {
@@ -86,6 +99,20 @@ class Target {
 
   async uploadSmall(connection: RawConnection): Promise<void> {
     await this.#upload(connection, formatBase32(randomBytes(16)), uploadBody);
+  }
+
+  /** Writes on one of a few mutable shares, each with a lease that is renewed. */
+  async readTestWrite(connection: RawConnection): Promise<void> {
+    const { index, secret } = slots[randomInt(SLOT_COUNT)] ?? slots[0] ?? { index: '', secret: new Uint8Array(32) };
+    const head = this.#head('POST', `mutable/${index}/read-test-write`, [
+      'content-type: application/cbor',
+      `content-length: ${String(slotBody.length)}`,
+      ...(['lease-renew-secret', 'lease-cancel-secret', 'write-enabler'] as const).map(
+        (kind) => `x-tahoe-authorization: ${dangerouslyFormatSecret(kind, secret)}`,
+      ),
+    ]);
+    const reply = await connection.request(head, slotBody);
+    if (reply.status !== 200) throw new Error(`a read-test-write gave ${JSON.stringify(reply)}`);
   }
 
   async #read(connection: RawConnection, begin: number, size: number): Promise<void> {
@@ -157,6 +184,14 @@ const works: readonly Work[] = [
     amount: 1,
     unit: 'a second',
     action: (target: Target, connection: RawConnection) => target.uploadSmall(connection),
+  })),
+  ...[1, 16].map((connectionCount) => ({
+    question: 'read-test-writes of 2 kB',
+    connectionCount,
+    count: connectionCount === 1 ? 400 : 800,
+    amount: 1,
+    unit: 'a second',
+    action: (target: Target, connection: RawConnection) => target.readTestWrite(connection),
   })),
 ];
 
