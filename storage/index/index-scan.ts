@@ -40,8 +40,6 @@ export interface ScanParts {
 
 /** Some storage indexes of the disk, in order, and the keys that they answer for. */
 export interface ScanRun {
-  /** What they begin with; undefined for the last run, which has none. */
-  readonly prefix: string | undefined;
   readonly storageIndexes: readonly Uint8Array[];
   readonly range: KeyRange;
 }
@@ -68,11 +66,11 @@ export async function* scanRuns(inventory: ShareInventory): AsyncGenerator<ScanR
       const last = storageIndexes[storageIndexes.length - 1];
       if (last === undefined) continue;
       const through = lastKeyOf(last);
-      yield { prefix, storageIndexes, range: { after, through } };
+      yield { storageIndexes, range: { after, through } };
       after = through;
     }
   }
-  yield { prefix: undefined, storageIndexes: [], range: { after, through: undefined } };
+  yield { storageIndexes: [], range: { after, through: undefined } };
 }
 
 /** Mends the records of one run. @returns `usage` with what is there. @throws ERR_INDEX, ERR_DISK. */

@@ -228,8 +228,11 @@ export class ShareIndex {
     const isCounted = (key: Uint8Array): boolean =>
       this.#isComplete || (this.#comparedThrough !== undefined && Buffer.compare(key, this.#comparedThrough) <= 0);
     const changes = batch.map(([, change]) => change);
+    const generation = this.#generation;
     try {
       const { usage, prefixBytes, doubt } = await applyChanges(this.#parts(table), changes, this.#usage, isCounted);
+      // A comparison that has begun meanwhile counts from nothing, and meets these records.
+      if (this.#generation !== generation) return true;
       this.#usage = usage;
       for (const [prefix, bytes] of prefixBytes) this.#prefixBytes.set(prefix, bytes);
       if (doubt === undefined) return true;
@@ -269,12 +272,13 @@ export class ShareIndex {
     const { inventory, log } = this.#options;
     const isStale = (): boolean => this.#generation !== generation || this.#isClosed;
     try {
-      this.#prefixBytes.set('', await inventory.directoryBytes());
+      const prefixBytes = await inventory.prefixBytes();
+      if (!isStale()) for (const [prefix, bytes] of prefixBytes) this.#prefixBytes.set(prefix, bytes);
       for await (const run of scanRuns(inventory)) {
         const isDone = await this.#onTable(async (table) => {
           if (isStale()) return false;
           const usage = await scanRun(this.#parts(table), run, this.#usage);
-          if (run.prefix !== undefined) this.#prefixBytes.set(run.prefix, await inventory.directoryBytes(run.prefix));
+          if (isStale()) return false;
           this.#usage = usage;
           this.#comparedThrough = run.range.through;
           this.#isComplete = run.range.through === undefined;

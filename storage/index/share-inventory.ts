@@ -103,6 +103,13 @@ export class ShareInventory {
     return stats === undefined ? 0 : blocks(stats);
   }
 
+  /** What each directory above those of the shares takes, the empty ones too: '' is that of all. @throws ERR_DISK. */
+  async prefixBytes(): Promise<Map<string, number>> {
+    const sizes = new Map<string, number>();
+    for (const prefix of ['', ...(await this.prefixes())]) sizes.set(prefix, await this.directoryBytes(prefix));
+    return sizes;
+  }
+
   /** What uploads in progress take. @throws ERR_DISK. */
   async incomingBytes(): Promise<number> {
     return treeBytes(this.#layout.incoming);

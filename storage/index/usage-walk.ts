@@ -20,13 +20,9 @@ interface WalkedShares {
 
 /** Every share of the disk, in the order of the index, some at a time. @throws ERR_DISK. */
 export async function* walkShares(inventory: ShareInventory): AsyncGenerator<WalkedShares> {
-  yield { shares: [], directoryBytes: await inventory.directoryBytes() };
-  let before: string | undefined;
-  for await (const { prefix, storageIndexes } of scanRuns(inventory)) {
-    if (prefix !== undefined && prefix !== before) {
-      yield { shares: [], directoryBytes: await inventory.directoryBytes(prefix) };
-    }
-    before = prefix;
+  const prefixBytes = [...(await inventory.prefixBytes()).values()];
+  yield { shares: [], directoryBytes: prefixBytes.reduce((sum, bytes) => sum + bytes, 0) };
+  for await (const { storageIndexes } of scanRuns(inventory)) {
     const walked = await inTurns(LOOK_COUNT, storageIndexes, (storageIndex) => walkIndex(inventory, storageIndex));
     yield {
       shares: walked.flatMap(({ shares }) => shares),

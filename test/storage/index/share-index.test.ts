@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import fc from 'fast-check';
 import t from 'tap';
 import { attachIndex } from '#storage/index/attach-index.js';
-import { BATCH_LENGTH, COLLECT_MS } from '#storage/index/share-index.js';
+import { BATCH_LENGTH, COLLECT_MS, PENDING_COUNT_MAX } from '#storage/index/share-index.js';
 import type { DiskLayout } from '#storage/disk-layout.js';
 import { settle } from '#test/fixtures/clock.js';
 import { crypto, seededBytes } from '#test/fixtures/crypto.js';
@@ -194,6 +194,31 @@ t.test('a change of what it had no record of has everything compared again', asy
   t.ok(await index.compared());
   t.equal((await indexedShares(index)).length, 2, 'and finds the other one that nobody told of');
   t.same(await differences(subject, index), []);
+  await close();
+});
+
+t.test('more changes than can be remembered have everything compared again', async (t) => {
+  const subject = await makeIndexSubject(t);
+  const { index, close } = await subject.open();
+  await index.compared();
+  for (let i = 0; i < 40; i++) {
+    await placeFile(subject.layout, placeOf(i), immutableFile(new Uint8Array(i), [5]));
+    index.note({ ...placeOf(i), kind: 'added', type: 'immutable' });
+  }
+  // In the middle of a batch, and of the comparison that this begins.
+  for (let round = 0; round < 2; round++) {
+    const settling = index.settle();
+    await settle(round + 1);
+    for (let i = 0; i <= PENDING_COUNT_MAX; i++) {
+      const storageIndex = new Uint8Array(new Uint32Array([i, round, 0, 0]).buffer);
+      index.note({ storageIndex, shareNumber: 0, kind: 'leased' });
+    }
+    t.notOk(index.isComplete);
+    await settling;
+  }
+  t.ok(await index.compared());
+  t.same(await differences(subject, index), []);
+  t.equal((await indexedShares(index)).length, 40);
   await close();
 });
 
