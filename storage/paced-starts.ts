@@ -1,8 +1,8 @@
 /**
  * Starts what comes in crowds a few at a time, so that whoever is served already waits no longer than for those few.
  *
- * What arrives while there is time for it starts at once. Of those that have to wait the newest goes first: in a
- * crowd that never ends, the oldest would have gone away by the time it is its turn.
+ * What arrives while there is time for it starts at once. Of those that have to wait the newest and the oldest go in
+ * turns: in a crowd that never ends, most newcomers are not kept waiting, and nobody waits for ever.
  */
 
 /** What can be started, or sent away. */
@@ -24,6 +24,7 @@ export class PacedStarts<Item extends Startable> {
   readonly #waiting: Item[] = [];
   #startedInTurn = 0;
   #turnIsWatched = false;
+  #oldestIsNext = false;
 
   constructor(limits: PacedStartsLimits, start: (item: Item) => void) {
     this.#limits = limits;
@@ -39,9 +40,10 @@ export class PacedStarts<Item extends Startable> {
 
   #startSome(): void {
     while (this.#startedInTurn < this.#limits.perTurn) {
-      const item = this.#waiting.pop();
+      const item = this.#oldestIsNext ? this.#waiting.shift() : this.#waiting.pop();
       if (item === undefined) break;
       if (item.destroyed) continue;
+      this.#oldestIsNext = !this.#oldestIsNext;
       this.#startedInTurn += 1;
       this.#start(item);
     }

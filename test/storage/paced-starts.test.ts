@@ -1,4 +1,4 @@
-/** Crowds are let in a few at a time, the newest first. */
+/** Crowds are let in a few at a time, the newest and the oldest in turns. */
 import t from 'tap';
 import { PacedStarts } from '#storage/paced-starts.js';
 import { settle } from '#test/fixtures/clock.js';
@@ -19,7 +19,7 @@ function guest(number: number): Guest {
   };
 }
 
-t.test('a few start at once, the rest turn by turn, the newest first', async (t) => {
+t.test('a few start at once, the rest turn by turn, from both ends', async (t) => {
   const started: number[] = [];
   const starts = new PacedStarts<Guest>({ perTurn: 2, waiting: 10 }, ({ number }) => started.push(number));
   const guests = Array.from({ length: 7 }, (_, i) => guest(i));
@@ -27,9 +27,9 @@ t.test('a few start at once, the rest turn by turn, the newest first', async (t)
   t.strictSame(started, [0, 1]);
   guests[5]?.destroy();
   await settle(1);
-  t.strictSame(started, [0, 1, 6, 4], 'who has gone is passed over');
+  t.strictSame(started, [0, 1, 6, 2], 'the newest and the oldest');
   await settle(5);
-  t.strictSame(started, [0, 1, 6, 4, 3, 2]);
+  t.strictSame(started, [0, 1, 6, 2, 4, 3], 'who has gone is passed over');
   starts.add(guest(7));
   t.equal(started.at(-1), 7, 'after the crowd all is as before');
 });
