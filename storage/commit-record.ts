@@ -54,11 +54,14 @@ export function parseCommitRecord(bytes: Uint8Array): CommitRecord | undefined {
  */
 export function stateOfStep({ before, prepared }: CommitStep, found: FileMark | null, isPrepared: boolean): StepState {
   if (prepared === null && found === null) return 'done';
-  if (prepared !== null && !isPrepared && found?.ino === prepared.ino) return 'done';
-  if (!isSameFile(before, found)) return 'foreign';
+  // A power cut may leave a renamed file under both of its names.
+  if (prepared !== null && found?.ino === prepared.ino) return 'done';
+  if (!isUntouched(before, found)) return 'foreign';
   return prepared === null || isPrepared ? 'open' : 'lost';
 }
 
-function isSameFile(one: FileMark | null, other: FileMark | null): boolean {
-  return one?.ino === other?.ino && one?.size === other?.size && one?.mtimeMs === other?.mtimeMs;
+/** An earlier time is no sign of somebody else: a power cut may take back the time of a write, but not the write. */
+function isUntouched(before: FileMark | null, found: FileMark | null): boolean {
+  if (before === null || found === null) return before === found;
+  return before.ino === found.ino && before.size === found.size && found.mtimeMs <= before.mtimeMs;
 }

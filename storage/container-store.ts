@@ -71,6 +71,8 @@ export class ContainerStore implements ShareStore {
   readonly #openMutable: OpenShares;
   /** Bytes by which mutable shares are being grown. */
   #growth = 0;
+  /** Reports that were kept: what tells those of one millisecond apart. */
+  #reportCount = -1;
   #closed = false;
 
   /** @param files - closed by the store. */
@@ -284,7 +286,9 @@ export class ContainerStore implements ShareStore {
       log.warn('storage.corruption-report-dropped', { storageIndex: formatBase32(storageIndex), shareNumber });
       return;
     }
-    await this.#files.writeAdvisory(advisoryName(clock.nowMs(), storageIndex, shareNumber), text);
+    this.#reportCount += 1;
+    const name = advisoryName(clock.nowMs(), storageIndex, shareNumber, this.#reportCount);
+    await this.#files.writeAdvisory(name, text);
   }
 
   async removeShare(storageIndex: Uint8Array, shareNumber: number, isOver: () => Promise<boolean>): Promise<boolean> {

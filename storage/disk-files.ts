@@ -11,6 +11,8 @@ import { dirname, join } from 'node:path';
 import { silentLog } from '#core/environment.js';
 import type { Log } from '#core/environment.js';
 import { isTahoeError, reasonOf, TahoeError } from '#core/errors.js';
+import { DiskFile } from './disk-file.js';
+import type { SyncRunner } from './disk-file.js';
 import { DirectorySync, syncDirectory } from './directory-sync.js';
 import { diskError, isFull, onDisk, systemCodeOf } from './disk-error.js';
 import { DiskLayout, shareNumberOfEntry } from './disk-layout.js';
@@ -38,63 +40,6 @@ export interface StoreOwnership {
   assertOwner(): Promise<void>;
 }
 
-/** Runs a sync. @throws ERR_DISK, or ERR_NO_SPACE. */
-type SyncRunner = (what: string, sync: () => Promise<void>) => Promise<void>;
-
-class DiskFile implements ShareFile {
-  readonly size: number;
-  readonly #handle: OpenFile;
-  readonly #runSync: SyncRunner;
-
-  constructor(handle: OpenFile, size: number, runSync: SyncRunner) {
-    this.#handle = handle;
-    this.size = size;
-    this.#runSync = runSync;
-  }
-
-  async read(offset: number, size: number): Promise<Uint8Array> {
-    const bytes = new Uint8Array(Buffer.allocUnsafeSlow(size).buffer);
-    let filled = 0;
-    while (filled < size) {
-      const { bytesRead } = await onDisk('reading a share', () =>
-        this.#handle.read(bytes, filled, size - filled, offset + filled),
-      );
-      if (bytesRead === 0) break;
-      filled += bytesRead;
-    }
-    return bytes.subarray(0, filled);
-  }
-
-  async write(parts: readonly Uint8Array[], offset: number): Promise<void> {
-    let left = [...parts];
-    let position = offset;
-    while (left.length > 0) {
-      const { bytesWritten } = await onDisk('writing a share', () => this.#handle.writev(left, position));
-      position += bytesWritten;
-      left = withoutFirst(left, bytesWritten);
-    }
-  }
-
-  async sync(): Promise<void> {
-    await this.#runSync('syncing a share', () => this.#handle.datasync());
-  }
-
-  async close(): Promise<void> {
-    await onDisk('closing a share', () => this.#handle.close());
-  }
-}
-
-/** `parts` without their first `size` bytes: a write may be cut short with no error. */
-function withoutFirst(parts: readonly Uint8Array[], size: number): Uint8Array[] {
-  let skipped = size;
-  const left: Uint8Array[] = [];
-  for (const part of parts) {
-    if (skipped < part.length) left.push(skipped > 0 ? part.subarray(skipped) : part);
-    skipped = Math.max(0, skipped - part.length);
-  }
-  return left;
-}
-
 /** What the files stand on. */
 export interface DiskFilesOptions {
   /** The file system that the directory is in; by default the machine's own. */
@@ -116,6 +61,8 @@ export class DiskFiles implements ShareFiles {
   readonly #commits: ShareCommits;
   #failure: string | undefined;
   #advisoryCount: number | undefined;
+  /** Reports that this process began to write: no two unfinished ones have one name. */
+  #reportCount = 0;
 
   private constructor(layout: DiskLayout, options: DiskFilesOptions) {
     const { system = nodeFileSystem, log = silentLog, ownership } = options;
@@ -127,7 +74,7 @@ export class DiskFiles implements ShareFiles {
       layout,
       system,
       log,
-      toShareFile: (handle, size) => new DiskFile(handle, size, this.#runSync),
+      toShareFile: (handle, size) => new DiskFile(handle, size, this.#runNewSync),
       syncDirectory: (path) => this.#syncDirectory(path),
       makeDirectory: (storageIndex) => this.#makeIndexDirectory(storageIndex),
       removeDirectory: (storageIndex) => this.#removeIndexDirectory(storageIndex),
@@ -203,7 +150,7 @@ export class DiskFiles implements ShareFiles {
 
   async createIncoming(storageIndex: Uint8Array, shareNumber: number): Promise<ShareFile> {
     const handle = await onDisk('beginning an upload', () => this.#createExclusively(storageIndex, shareNumber));
-    return new DiskFile(handle, 0, this.#runSync);
+    return new DiskFile(handle, 0, this.#runNewSync);
   }
 
   async #createExclusively(storageIndex: Uint8Array, shareNumber: number): Promise<OpenFile> {
@@ -298,11 +245,30 @@ export class DiskFiles implements ShareFiles {
     await this.settle(storageIndex);
   }
 
+  /** Written where the next start clears away what is unfinished, and then moved: it is whole or not there. */
   async writeAdvisory(name: string, text: string): Promise<void> {
-    await onDisk('keeping a report', () =>
-      this.#system.writeFile(join(this.#layout.advisories, name), text, { mode: FILE_MODE }),
-    );
+    this.#reportCount += 1;
+    const unfinished = join(this.#layout.incoming, `${name}.${String(this.#reportCount)}`);
+    try {
+      await this.#writeWhole(unfinished, new TextEncoder().encode(text));
+      await onDisk('keeping a report', () => this.#system.rename(unfinished, join(this.#layout.advisories, name)));
+    } catch (error) {
+      await this.#system.rm(unfinished, { force: true }).catch(() => undefined);
+      throw error;
+    }
     if (this.#advisoryCount !== undefined) this.#advisoryCount += 1;
+    await this.#syncDirectory(this.#layout.advisories);
+  }
+
+  async #writeWhole(path: string, bytes: Uint8Array): Promise<void> {
+    const handle = await onDisk('keeping a report', () => this.#system.open(path, 'wx+', FILE_MODE));
+    const file = new DiskFile(handle, 0, this.#runNewSync);
+    try {
+      await file.write([bytes], 0);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
   }
 
   /** Counted anew when there seem to be too many: the operator may have removed some. */
@@ -331,21 +297,28 @@ export class DiskFiles implements ShareFiles {
     await this.#runSync('syncing a directory', () => this.#directories.sync(directory));
   }
 
-  readonly #runSync: SyncRunner = async (what, sync) => {
+  /** Of what somebody may have been told of: whatever keeps it from being durable, nothing is written any more. */
+  readonly #runSync: SyncRunner = (what, sync) => this.#trySync(what, sync, () => true);
+
+  /** Of a new file: where only space ran out it is thrown away, and nothing else was lost. */
+  readonly #runNewSync: SyncRunner = (what, sync) => this.#trySync(what, sync, (error) => !isFull(error));
+
+  async #trySync(what: string, sync: () => Promise<void>, isFatal: (error: unknown) => boolean): Promise<void> {
     this.#checkTrust();
     try {
       await sync();
     } catch (error) {
-      // Without space, or without a file descriptor for it, nothing was lost that anybody was told of.
-      if (!isFull(error) && !isTahoeError(error))
+      // One of ours says that it was not even begun, for want of a file descriptor.
+      if (!isTahoeError(error) && isFatal(error)) {
         this.#failure ??= `${what} failed (${systemCodeOf(error) ?? reasonOf(error)})`;
+      }
       throw diskError(what, error);
     }
     // Another sync may have failed meanwhile and taken this one's data with it.
     this.#checkTrust();
     // Last: what follows a sync is an acknowledgement, or the move of a share into its place.
     await onDisk('asserting that the store is ours', async () => this.#ownership?.assertOwner());
-  };
+  }
 
   #checkTrust(): void {
     if (this.failure !== undefined) throw new TahoeError('ERR_STORE_READONLY', { reason: this.failure });

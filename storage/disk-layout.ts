@@ -61,9 +61,13 @@ export function shareNumberOfEntry(name: string): number | undefined {
   return shareNumber < 256 ? shareNumber : undefined;
 }
 
-/** The name of an advisory made at `nowMs` (Unix milliseconds): the reference's, which has no colons. */
-export function advisoryName(nowMs: number, storageIndex: Uint8Array, shareNumber: number): string {
-  const time = new Date(nowMs).toISOString().replaceAll(':', '').replace(/Z$/, '000');
+/**
+ * The name of an advisory made at `nowMs` (Unix milliseconds): the reference's, which has no colons.
+ * @param serial - counts advisories, so that no two of one millisecond have one name; it stands for microseconds.
+ */
+export function advisoryName(nowMs: number, storageIndex: Uint8Array, shareNumber: number, serial: number): string {
+  const microseconds = String(serial % 1000).padStart(3, '0');
+  const time = new Date(nowMs).toISOString().replaceAll(':', '').replace(/Z$/, microseconds);
   return `${time}--${formatBase32(storageIndex)}-${String(shareNumber)}`;
 }
 

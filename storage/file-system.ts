@@ -51,7 +51,6 @@ export interface FileSystem {
   ): Promise<void>;
   /** @param mode - COPYFILE_ constants: a clone where the file system can, an error where there is a file already. */
   copyFile(from: string, to: string, mode: number): Promise<void>;
-  writeFile(path: string, text: string, options: { readonly mode: number }): Promise<void>;
   readFile(path: string): Promise<Uint8Array>;
   statfs(path: string): Promise<{ readonly bavail: number; readonly bsize: number }>;
 }

@@ -39,6 +39,8 @@ export interface FinalPlacesOptions {
 /** The final places of a store. */
 export class FinalPlaces {
   readonly #options: FinalPlacesOptions;
+  /** What tells files apart that were put into quarantine in one millisecond. */
+  #quarantineCount = -1;
   readonly #knownDamage = new Set<string>();
 
   constructor(options: FinalPlacesOptions) {
@@ -97,7 +99,12 @@ export class FinalPlaces {
   /** Moves a damaged share out of the way: its number is free. @throws ERR_DISK, ERR_NO_SPACE. */
   async quarantine(storageIndex: Uint8Array, shareNumber: number): Promise<void> {
     const { clock, events, files, log } = this.#options;
-    await files.quarantine(storageIndex, shareNumber, advisoryName(clock.nowMs(), storageIndex, shareNumber));
+    this.#quarantineCount += 1;
+    await files.quarantine(
+      storageIndex,
+      shareNumber,
+      advisoryName(clock.nowMs(), storageIndex, shareNumber, this.#quarantineCount),
+    );
     this.#knownDamage.delete(keyOf(storageIndex, shareNumber));
     log.warn('storage.quarantined-share', { storageIndex: formatBase32(storageIndex), shareNumber });
     events?.tell({ kind: 'removed', storageIndex, shareNumber });

@@ -20,7 +20,9 @@ import { editFile } from './edit-file.js';
 import { changeForLease } from './leases.js';
 import type { MutableLease } from './mutable-container.js';
 import { MutablePlan } from './mutable-plan.js';
+import type { Edit } from './mutable-plan.js';
 import type { MutableShare } from './mutable-share.js';
+import { NUMBER_SIZE, raiseNumber } from './raise-number.js';
 import type { ShareFile } from './share-files.js';
 import { LEASE_COUNT_MAX } from './share-store.js';
 
@@ -47,8 +49,11 @@ export async function keepLease(keeping: LeaseKeeping): Promise<boolean> {
     case 'none':
       return false;
     case 'renew':
-      await file.write([encodeExpiry(change.expirySeconds)], recordOffset(shape, change.index) + LEASE_EXPIRY_OFFSET);
-      await file.sync();
+      await raiseNumber(
+        file,
+        recordOffset(shape, change.index) + LEASE_EXPIRY_OFFSET,
+        encodeExpiry(change.expirySeconds),
+      );
       return true;
     case 'append':
       await checkRoom(keeping);
@@ -72,11 +77,17 @@ export async function keepMutableLease({ crypto, hasRoom, lease, share }: Mutabl
   plan.keepLease(crypto, lease);
   const growth = plan.fileSize - share.file.size;
   if (growth > 0 && !(await hasRoom(growth))) throw new TahoeError('ERR_NO_SPACE', { where: 'a lease' });
-  for (const edit of plan.edits) {
-    await editFile(share.file, edit);
-    await share.file.sync();
-  }
+  for (const edit of plan.edits) await keepEdit(share.file, edit);
   return plan.edits.length > 0;
+}
+
+/** Four bytes are an expiry or the number of leases, which only grow; all else lies where nothing is yet. */
+async function keepEdit(file: ShareFile, edit: Edit): Promise<void> {
+  if ('content' in edit && edit.content.size === NUMBER_SIZE) {
+    return raiseNumber(file, edit.offset, await edit.content.read(0, NUMBER_SIZE));
+  }
+  await editFile(file, edit);
+  await file.sync();
 }
 
 async function checkRoom({ hasRoom, shape }: LeaseKeeping): Promise<void> {

@@ -68,7 +68,7 @@ export interface ShareFiles {
   quarantine(storageIndex: Uint8Array, shareNumber: number, name: string): Promise<void>;
   /** An empty file without a name, gone when it is closed. */
   createScratch(): Promise<ShareFile>;
-  /** Keeps a report of damage under `name`. */
+  /** Keeps a report of damage under `name`, durably and as a whole. @throws ERR_STORE_READONLY too. */
   writeAdvisory(name: string, text: string): Promise<void>;
   advisoryCount(): Promise<number>;
   /** Bytes that new files may take. */

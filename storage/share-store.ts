@@ -173,7 +173,10 @@ export interface ShareStore {
    * @throws ERR_NO_SPACE, ERR_TOO_MANY, ERR_DISK, ERR_STORE_READONLY.
    */
   addLease(storageIndex: Uint8Array, secrets: LeaseSecrets): Promise<boolean>;
-  /** Keeps the report for the operator, where there is room. @returns whether the share is here. @throws ERR_DISK. */
+  /**
+   * Keeps the report for the operator, where there is room. @returns whether the share is here.
+   * @throws ERR_DISK, ERR_STORE_READONLY.
+   */
   reportCorruption(report: CorruptionReport): Promise<boolean>;
   /**
    * Removes a share of either kind, durably, if `isOver` says so while nothing else happens to its storage index.

@@ -203,7 +203,7 @@ async function withIndex<Result>(
 /** Leaves a report of damage where the store leaves those of clients, as long as there are not too many. */
 async function advise(layout: DiskLayout, clock: Clock, place: SharePlace, reason: string): Promise<void> {
   const { storageIndex, shareNumber } = place;
-  const path = join(layout.advisories, advisoryName(clock.nowMs(), storageIndex, shareNumber));
+  const path = join(layout.advisories, advisoryName(clock.nowMs(), storageIndex, shareNumber, shareNumber));
   try {
     await mkdir(layout.advisories, { recursive: true, mode: 0o700 });
     if ((await readdir(layout.advisories)).length >= ADVISORY_COUNT_MAX) return;

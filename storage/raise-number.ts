@@ -1,0 +1,33 @@
+/**
+ * Raises a number in place and durably, so that a power cut leaves the old one, the new one or a greater one.
+ *
+ * A disk writes a sector as a whole or not at all, but of two sectors perhaps only one: of a number across their
+ * border the old first half could meet the new second half, and a lease would end before its time or not be counted.
+ * There the second half is filled with ones first, which only makes the number greater, and set last.
+ */
+import type { ShareFile } from './share-files.js';
+
+/** Numbers are of four bytes, big-endian. */
+export const NUMBER_SIZE = 4;
+/** What every disk writes as a whole, in bytes. */
+const SECTOR_SIZE = 512;
+
+/**
+ * @param offset - where in the file the number stands.
+ * @param bytes - the number, NUMBER_SIZE bytes; no less than the one that stands there.
+ * @throws ERR_DISK, ERR_NO_SPACE, ERR_STORE_READONLY.
+ */
+export async function raiseNumber(file: ShareFile, offset: number, bytes: Uint8Array): Promise<void> {
+  const border = SECTOR_SIZE - (offset % SECTOR_SIZE);
+  const first = bytes.subarray(0, border);
+  const second = bytes.subarray(border);
+  if (second.length > 0) {
+    await file.write([new Uint8Array(second.length).fill(0xff)], offset + border);
+    await file.sync();
+  }
+  await file.write([first], offset);
+  await file.sync();
+  if (second.length === 0) return;
+  await file.write([second], offset + border);
+  await file.sync();
+}
