@@ -12,7 +12,16 @@ import { root } from '../house/sources.js';
 const run = promisify(execFile);
 
 /** What must be read in what the script prints, without the blanks and numbers that `od` adds. */
-const EXPECTED = ['application-v', 'allocated331001002201\\0', 'required201', 'required200', 'id:'];
+const EXPECTED = [
+  'application-v',
+  'allocated331001002201\\0',
+  'required201',
+  'required200',
+  'success365ddata240',
+  'success364ddata241\\0201Efirst',
+  'firstwords',
+  'id:',
+];
 
 t.test('every line of the page', { timeout: 60_000 }, async (t) => {
   const tools = run('sh', ['-c', 'command -v curl && command -v openssl && command -v od']);
@@ -34,6 +43,7 @@ t.test('every line of the page', { timeout: 60_000 }, async (t) => {
     .join('')
     .replaceAll('3457', String(node.ports.tub ?? 0))
     .replaceAll('--max-time 5', '--max-time 1');
+  t.notMatch(script, /--header "?(Authorization|X-Tahoe-Authorization|\$\()/, 'no secret is an argument');
   const { stdout } = await run('sh', ['-e', '-c', script], { cwd: folder });
   const text = stdout.replaceAll(/^[0-9]{7}/gm, '').replaceAll(/\s/g, '');
   let position = -1;
