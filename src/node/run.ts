@@ -13,6 +13,9 @@ import { claimPidFile } from './pid-file.js';
 import { readSettings } from './settings.js';
 import { startNode } from './start.js';
 
+/** A process with nothing to do ends; one that waits for a signal has a timer, of any length. */
+const WAKE_INTERVAL_MS = 3_600_000;
+
 /** What a node is run with. */
 export interface RunOptions {
   /** Absolute path of the node directory. */
@@ -64,9 +67,11 @@ function stopRequests({ stdin, allowStdinClose }: RunOptions): { requested: Prom
   const requested = new Promise<string>((resolve) => {
     const onSignal = (signal: NodeJS.Signals): void => resolve(signal);
     const onEnd = (): void => resolve('standard input was closed');
+    const timer = setInterval(() => undefined, WAKE_INTERVAL_MS);
     process.on('SIGTERM', onSignal).on('SIGINT', onSignal);
     if (!allowStdinClose) stdin.once('end', onEnd).once('close', onEnd).resume();
     release = () => {
+      clearInterval(timer);
       process.off('SIGTERM', onSignal).off('SIGINT', onSignal);
       stdin.off('end', onEnd).off('close', onEnd).pause();
     };
