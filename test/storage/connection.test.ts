@@ -7,6 +7,7 @@ import type { Test } from 'tap';
 import { dangerouslyFormatAuthorization, storagePath } from '#wire/storage.js';
 import { createMemoryStore } from '#storage/memory-store.js';
 import { BODY_RATE_INTERVAL_MS } from '#storage/request-body.js';
+import { KEPT_SHARE_AGE_MAX_MS } from '#storage/open-shares.js';
 import { READ_STALL_TIMEOUT_MS } from '#storage/share-stream.js';
 import type { ShareStore } from '#storage/share-store.js';
 import { ManualClock, settle } from '#test/fixtures/clock.js';
@@ -263,7 +264,10 @@ t.test('a reader that takes nothing is cut, and its share closed', async (t) => 
     await settle(50);
   }
   clock.advance(READ_STALL_TIMEOUT_MS);
-  while (files.openCount > 0) await settle(1);
+  while (files.openCount > 0) {
+    await settle(1);
+    clock.advance(KEPT_SHARE_AGE_MAX_MS);
+  }
   t.equal(clock.pending, 0);
   socket.resume();
   await closed;
