@@ -8,7 +8,7 @@ import { seededRandom } from '#test/fixtures/crypto.js';
 import { temporaryDirectory } from '#test/fixtures/disk-subject.js';
 import { differences, indexSubjectIn } from '#test/fixtures/index-subject.js';
 
-const CHILD = fileURLToPath(new URL('../../fixtures/index-crash-child.js', import.meta.url));
+const CHILD = fileURLToPath(new URL('../fixtures/index-crash-child.js', import.meta.url));
 
 t.test('killed at any moment, also while tables are merged', { timeout: 80_000 }, async (t) => {
   const random = seededRandom('kills');
