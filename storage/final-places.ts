@@ -4,10 +4,10 @@
  */
 import { formatBase32 } from '#core/base32.js';
 import type { Clock, Log } from '#core/environment.js';
-import { isTahoeError, reasonOf } from '#core/errors.js';
-import type { TahoeError } from '#core/errors.js';
+import { isTahoeError, reasonOf, TahoeError } from '#core/errors.js';
 import { decodeContainerShape, isMutableContainer } from './container.js';
 import type { ContainerShape } from './container.js';
+import { CONTENT_PIECE_SIZE } from './content.js';
 import { advisoryName } from './disk-layout.js';
 import { MUTABLE_HEAD_SIZE, MutableShare } from './mutable-share.js';
 import type { ShareFile, ShareFiles } from './share-files.js';
@@ -96,9 +96,16 @@ export class FinalPlaces {
     events?.tell({ kind: 'damaged', storageIndex, shareNumber, reason });
   }
 
-  /** Moves a damaged share out of the way: its number is free. @throws ERR_DISK, ERR_NO_SPACE. */
+  /**
+   * Moves a damaged share out of the way: its number is free. It is looked at once more before: one that the disk
+   * failed to give only once stays where it is.
+   * @throws ERR_DISK, ERR_NO_SPACE.
+   */
   async quarantine(storageIndex: Uint8Array, shareNumber: number): Promise<void> {
     const { clock, events, files, log } = this.#options;
+    if (await this.#isSound(storageIndex, shareNumber)) {
+      throw new TahoeError('ERR_DISK', { what: 'reading a share', reason: 'it failed only once, try again' });
+    }
     this.#quarantineCount += 1;
     await files.quarantine(
       storageIndex,
@@ -108,6 +115,25 @@ export class FinalPlaces {
     this.#knownDamage.delete(keyOf(storageIndex, shareNumber));
     log.warn('storage.quarantined-share', { storageIndex: formatBase32(storageIndex), shareNumber });
     events?.tell({ kind: 'removed', storageIndex, shareNumber });
+  }
+
+  /** Whether a share makes sense and can be read to its end. */
+  async #isSound(storageIndex: Uint8Array, shareNumber: number): Promise<boolean> {
+    const occupant = await this.open(storageIndex, shareNumber, 'read');
+    if (occupant.kind !== 'immutable' && occupant.kind !== 'mutable') return false;
+    const file = occupant.kind === 'mutable' ? occupant.share.file : occupant.file;
+    try {
+      for (let offset = 0; offset < file.size; offset += CONTENT_PIECE_SIZE) {
+        const wanted = Math.min(CONTENT_PIECE_SIZE, file.size - offset);
+        if ((await file.read(offset, wanted)).length < wanted) return false;
+      }
+      return true;
+    } catch (error) {
+      if (isTahoeError(error, 'ERR_DISK')) return false;
+      throw error;
+    } finally {
+      await file.close();
+    }
   }
 }
 

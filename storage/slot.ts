@@ -81,7 +81,8 @@ export class Slot {
       if (success) await this.#write();
       return { success, data };
     } finally {
-      for (const occupant of this.#occupants.values()) await closeOccupant(occupant);
+      // They were only read: what closing them says is of no account.
+      await Promise.allSettled([...this.#occupants.values()].map(closeOccupant));
     }
   }
 
