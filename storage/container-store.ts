@@ -312,7 +312,7 @@ export class ContainerStore implements ShareStore {
       this.#places.tellDamage(storageIndex, shareNumber, reason);
       const type = occupant.kind === 'mutable' ? 'mutable' : 'immutable';
       await this.#keepAdvisory({ storageIndex, shareNumber, reason, type });
-      await this.#places.quarantine(storageIndex, shareNumber);
+      await this.#places.setAside(storageIndex, shareNumber);
     });
   }
 

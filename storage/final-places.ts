@@ -102,10 +102,15 @@ export class FinalPlaces {
    * @throws ERR_DISK, ERR_NO_SPACE.
    */
   async quarantine(storageIndex: Uint8Array, shareNumber: number): Promise<void> {
-    const { clock, events, files, log } = this.#options;
     if (await this.#isSound(storageIndex, shareNumber)) {
       throw new TahoeError('ERR_DISK', { what: 'reading a share', reason: 'it failed only once, try again' });
     }
+    await this.setAside(storageIndex, shareNumber);
+  }
+
+  /** Moves a share out of the way that may make sense and was proven wrong. @throws ERR_DISK, ERR_NO_SPACE. */
+  async setAside(storageIndex: Uint8Array, shareNumber: number): Promise<void> {
+    const { clock, events, files, log } = this.#options;
     this.#quarantineCount += 1;
     await files.quarantine(
       storageIndex,

@@ -2,6 +2,7 @@
  * The node directories of the demonstration: ten storage nodes, and one client whose private/servers.yaml lists
  * them. All keys are made here, a few at a time, so that the list can be written before any node runs.
  */
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseBase32 } from '#core/base32.js';
 import type { CryptoProvider } from '#core/crypto.js';
@@ -71,6 +72,8 @@ async function makeStorageNode(
   const { tubId, spkiHash } = await loadCertificate(directory, clock);
   const { serverId, publicKey } = await loadIdentity(directory, crypto, random);
   const { furl, swissnum } = await loadStorageAddress(directory, tubId, [hint], random);
+  // A node that has an address and no store would miss the volume that it had.
+  await mkdir(join(path, 'storage/shares'), { recursive: true, mode: 0o700 });
   const seed = await loadPermutationSeed(directory, { hasShares: false, tubId, publicKey });
   const nurls = listNurls(spkiHash, [{ type: 'tcp', host: HOST, port, text: hint }], swissnum);
   return { serverId, nickname, furl, nurls, permutationSeed: parseBase32(seed) };
