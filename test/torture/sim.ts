@@ -35,7 +35,7 @@ for (let seed = Number(values.seed); counts.states < wanted && counts.faults.len
   await sweepSeed(seed, { model, limits }, counts);
   for (const fault of counts.faults) {
     console.log(`seed ${String(seed)}, ${model}: ${fault}`);
-    console.log(`npm run torture -- sim --states 1 --seed ${String(seed)} --model ${model}`);
+    console.log(`npm run torture -- --states 1 --seed ${String(seed)} --model ${model}`);
     process.exitCode = 1;
   }
 }
