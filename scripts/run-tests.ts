@@ -3,13 +3,16 @@
  *
  *     node dist/scripts/run-tests.js [FILE …] [-- TAP-OPTION …]
  *
- * Without files: all that `.taprc` includes. The last line is `N passed, N failed`, and `, N skipped` where some were.
+ * Without files: all that `.taprc` includes. What failed is named again at the end, since not every terminal gets all
+ * that tap draws. The last line is `N passed, N failed`, and `, N skipped` where some were.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+const TAP_INDENT = 4;
+const NAMED_FAILURE_COUNT_MAX = 50;
 const folder = mkdtempSync(join(tmpdir(), 'tallac-tests-'));
 const output = join(folder, 'results.tap');
 const tap = join('node_modules', '.bin', 'tap');
@@ -25,12 +28,30 @@ function countOf(text: string, name: string): number {
   return Number(new RegExp(`\\b${name}: ([0-9]+)`).exec(summary)?.[1] ?? 0);
 }
 
+/** The names of the failed assertions, each after those of the tests around it. */
+function failuresOf(text: string): string[] {
+  const path: string[] = [];
+  const failures: string[] = [];
+  for (const line of text.split('\n')) {
+    const subtest = /^( *)# Subtest: (.*)$/.exec(line);
+    if (subtest !== null) {
+      path.length = (subtest[1] ?? '').length / TAP_INDENT;
+      path.push(subtest[2] ?? '');
+    }
+    const failure = /^( *)not ok \d+ - (.*)$/.exec(line);
+    if (failure === null || /# time=/.test(line)) continue;
+    failures.push([...path.slice(0, (failure[1] ?? '').length / TAP_INDENT), failure[2] ?? ''].join(' > '));
+  }
+  return failures;
+}
+
 let results = '';
 try {
   results = readFileSync(output, 'utf8');
 } catch {
   console.error('no test was run');
 }
+for (const failure of failuresOf(results).slice(0, NAMED_FAILURE_COUNT_MAX)) console.log(`failed: ${failure}`);
 rmSync(folder, { recursive: true, force: true });
 const [passed, failed, skipped] = ['pass', 'fail', 'skip'].map((name) => countOf(results, name));
 const skippedText = skipped === 0 ? '' : `, ${String(skipped)} skipped`;

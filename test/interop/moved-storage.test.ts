@@ -41,7 +41,7 @@ t.test('storage directories', { skip: hasReference ? false : 'no reference', tim
         await node.stop();
         await node.start(otherOf(node.program));
       });
-      for (const gateway of grid.gateways) await grid.connected(gateway);
+      await grid.reconnected();
       t.strictSame(await Promise.all(grid.storage.map(identityOf)), before, 'each node is who it was');
       t.strictSame(await sharesOf(grid, files), shares, 'every share and lease is as it was');
       await checkAll(t, grid, files);

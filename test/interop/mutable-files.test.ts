@@ -165,7 +165,7 @@ t.test('storage directories with mutable shares', { skip, timeout: 300_000 }, as
         await node.stop();
         await node.start(node.program === 'ours' ? 'reference' : 'ours');
       });
-      for (const gateway of grid.gateways) await grid.connected(gateway);
+      await grid.reconnected();
       t.strictSame(await Promise.all(files.map((file) => contentsOf(grid, file))), before, 'every byte is as it was');
       for (const file of files) {
         for (const gateway of grid.gateways)
