@@ -1,7 +1,7 @@
 /**
  * What one storage node does in a second, beside the reference's in one run.
  *
- *     node dist/bench/storage-node.js [--rounds N] [--scale FACTOR] [--only ours|reference]
+ *     node dist/bench/storage-node.js [--rounds N] [--scale FACTOR] [--only ours|reference] [--work WORDS]
  *
  * Both nodes run as processes on this machine; the requests are the protocol's, over HTTPS with kept-alive connections,
  * sent by a client that does as little as it can. The programs take turns, each round does the same number of requests
@@ -26,6 +26,7 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '5' },
     scale: { type: 'string', default: '1' },
     only: { type: 'string' },
+    work: { type: 'string', default: '' },
   },
 });
 const scale = Number(values.scale);
@@ -160,7 +161,7 @@ interface Work {
   readonly action: (target: Target, connection: RawConnection) => Promise<void>;
 }
 
-const works: readonly Work[] = [
+const allWorks: readonly Work[] = [
   ...[1, 16].map((connectionCount) => ({
     question: '4 KiB reads',
     connectionCount,
@@ -194,6 +195,8 @@ const works: readonly Work[] = [
     action: (target: Target, connection: RawConnection) => target.readTestWrite(connection),
   })),
 ];
+
+const works = allWorks.filter(({ question }) => question.includes(values.work));
 
 async function startTarget(program: Program): Promise<{ grid: ProcessGrid; target: Target }> {
   const encoding = { needed: 1, happy: 1, total: 1 };
