@@ -12,6 +12,7 @@ import { isTahoeError, reasonOf, TahoeError } from '#core/errors.js';
 import { encodeCheckstring } from '#core/mutable/version.js';
 import { withDeadline } from '../deadline.js';
 import { reportBadShare } from './corruption.js';
+import { endless } from './mutable-context.js';
 import { isShareError } from './server-query.js';
 import type { Servermap } from './servermap.js';
 import type { MutableShareReader } from './share-reader.js';
@@ -33,8 +34,12 @@ export interface BlockRaceOptions {
   /** How many shares the file needs, for messages. */
   readonly needed: number;
   readonly shares: readonly MutableShareReader[];
+  /** When an answer is overdue, in milliseconds; HEDGE_DELAY_MS if left out. */
+  readonly hedgeDelayMs?: number;
   /** Where a bad share is noted, so that a writer replaces it. */
   readonly map: Servermap;
+  /** Looks for more shares on servers that were not asked; wanted once, when these are not enough. */
+  readonly searchFurther?: (signal: AbortSignal) => Promise<readonly MutableShareReader[]>;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -60,13 +65,16 @@ export class BlockRace {
   readonly #options: BlockRaceOptions;
   readonly #reasons: string[] = [];
   #runners: Runner[];
+  #search: 'possible' | 'running' | 'over';
   #hasMoved = false;
+  readonly #listeners = new Set<() => void>();
 
   constructor(options: BlockRaceOptions) {
     this.#options = options;
     this.#runners = [...options.shares]
       .sort((a, b) => a.shareNumber - b.shareNumber)
       .map((share) => ({ share, overdueCount: 0 }));
+    this.#search = options.searchFurther === undefined ? 'over' : 'possible';
   }
 
   /** Whether a share was overwritten or removed while it was read: another look at the servers may help. */
@@ -103,24 +111,47 @@ export class BlockRace {
       });
     };
     signal.addEventListener('abort', notify);
+    this.#listeners.add(notify);
     try {
       for (;;) {
         if (signal.aborted) throw new TahoeError('ERR_CANCELLED', { what: 'the read' }, { cause: signal.reason });
         if (answers.size >= count) return [...answers.values()].slice(0, count);
         while (answers.size + onTime(attempts) < count) {
           const next = this.#best(attempts, answers);
-          if (next === undefined) break;
+          if (next === undefined) {
+            this.#startSearch();
+            break;
+          }
           start(next);
         }
-        if (attempts.size === 0) throw this.#shortage(count);
+        if (attempts.size === 0 && this.#search === 'over') throw this.#shortage(count);
         await new Promise<void>((resolve) => {
           wake = resolve;
         });
       }
     } finally {
       signal.removeEventListener('abort', notify);
+      this.#listeners.delete(notify);
       ended.abort();
     }
+  }
+
+  /** Once for all collections; it bounds itself in time. */
+  #startSearch(): void {
+    const { log, searchFurther } = this.#options;
+    if (this.#search !== 'possible' || searchFurther === undefined) return;
+    this.#search = 'running';
+    searchFurther(endless())
+      .then((shares) => {
+        this.#runners.push(...shares.map((share) => ({ share, overdueCount: 0 })));
+      })
+      .catch((error: unknown) => {
+        log.info('no more shares found', { reason: reasonOf(error) });
+      })
+      .finally(() => {
+        this.#search = 'over';
+        for (const notify of this.#listeners) notify();
+      });
   }
 
   /** @returns undefined when the share failed, or nobody waits for it any more. */
@@ -131,9 +162,9 @@ export class BlockRace {
     ended: AbortSignal,
     notify: () => void,
   ): Promise<BlockAnswer<Value> | undefined> {
-    const { clock } = this.#options;
+    const { clock, hedgeDelayMs = HEDGE_DELAY_MS } = this.#options;
     const { share } = attempt.runner;
-    const cancelTimer = clock.schedule(HEDGE_DELAY_MS, () => {
+    const cancelTimer = clock.schedule(hedgeDelayMs, () => {
       attempt.overdue = true;
       attempt.runner.overdueCount += 1;
       notify();

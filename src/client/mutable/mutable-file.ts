@@ -34,6 +34,10 @@ const READ_ATTEMPTS = 3;
 const READ_AGAIN_MS = 1_000;
 /** In a change that is tried again every server is asked, but none waited for longer than this. */
 const RETRY_PATIENCE_MS = 5_000;
+/** So is it where the shares that a reader has found are not enough. */
+const SEARCH_PATIENCE_MS = 3_000;
+/** After so long another share is asked for the private key: it is short, and one answer is enough. */
+const KEY_HEDGE_MS = 500;
 
 /** How an operation runs. */
 export interface OperationOptions {
@@ -274,7 +278,7 @@ export class MutableFile {
     }
   }
 
-  async #look(mode: ServermapMode, signal: AbortSignal, patienceMs?: number): Promise<Servermap> {
+  async #look(mode: ServermapMode, signal: AbortSignal, patienceMs?: number, map?: Servermap): Promise<Servermap> {
     const seen = await this.#context.seen.highest(this.storageIndex);
     return updateServermap({
       ...this.#context,
@@ -283,6 +287,7 @@ export class MutableFile {
       servers: this.#context.serversFor(this.storageIndex),
       newestKnown: seen?.sequenceNumber ?? 0,
       patienceMs,
+      ...(map && { map }),
       signal,
     });
   }
@@ -300,7 +305,10 @@ export class MutableFile {
     const { readKey, storageIndex } = this.#access;
     if (readKey === undefined) throw cannotRead();
     const proven = (): Promise<void> => this.#context.seen.saw(storageIndex, found.version);
-    return new VersionReader({ context: this.#context, storageIndex, readKey, found, map, proven });
+    const searchFurther = async (signal: AbortSignal): Promise<void> => {
+      await this.#look('check', signal, SEARCH_PATIENCE_MS, map);
+    };
+    return new VersionReader({ context: this.#context, storageIndex, readKey, found, map, proven, searchFurther });
   }
 
   /** The keys, from the private key that every share carries. */
@@ -309,8 +317,9 @@ export class MutableFile {
     const { crypto } = this.#context;
     const { storageIndex, writeKey } = this.#access;
     if (writeKey === undefined) throw new RangeError('writing takes a write key');
-    if (map.shares.length === 0) throw this.#shortage(map);
-    const race = new BlockRace({ ...this.#context, storageIndex, shares: map.shares, map, needed: 1 });
+    const { shares } = map;
+    if (shares.length === 0) throw this.#shortage(map);
+    const race = new BlockRace({ ...this.#context, storageIndex, shares, map, needed: 1, hedgeDelayMs: KEY_HEDGE_MS });
     const [answer] = await race.collect(
       1,
       0,

@@ -49,6 +49,8 @@ export interface ServermapRequest extends QueriedFile {
   readonly encoding: { readonly needed: number; readonly total: number };
   /** The highest sequence number seen before: what is older is no reason to stop. */
   readonly newestKnown: number;
+  /** What is known already: its servers are not asked again, and what is found is added to it. */
+  readonly map?: Servermap;
   /** Instead of the mode's. */
   readonly patienceMs?: number | undefined;
   readonly clock: Clock;
@@ -72,7 +74,7 @@ export async function updateServermap(request: ServermapRequest): Promise<Server
 
 class ServermapUpdate {
   readonly #request: ServermapRequest;
-  readonly #map = new Servermap();
+  readonly #map: Servermap;
   readonly #verified: VerifiedSignatures;
   readonly #states: Map<StorageServer, QueryState>;
   readonly #ended = new AbortController();
@@ -81,9 +83,12 @@ class ServermapUpdate {
   #wake: () => void = () => undefined;
 
   constructor(request: ServermapRequest) {
+    const map = request.map ?? new Servermap();
+    const servers = request.servers.filter((server) => !map.answered.has(server) && !map.failures.has(server));
     this.#request = request;
+    this.#map = map;
     this.#verified = new VerifiedSignatures(request);
-    this.#states = new Map(request.servers.map((server) => [server, 'waiting']));
+    this.#states = new Map(servers.map((server) => [server, 'waiting']));
     setMaxListeners(0, this.#ended.signal);
   }
 

@@ -12,12 +12,13 @@ import { blockSizeOf } from '#core/immutable/parameters.js';
 import type { FileParameters } from '#core/immutable/parameters.js';
 import { decodeMutableSegment } from '#core/mutable/segments.js';
 import type { SegmentContext } from '#core/mutable/segments.js';
-import { mutableParameters } from '#core/mutable/version.js';
+import { mutableParameters, nameVersion } from '#core/mutable/version.js';
 import type { MutableVersion } from '#core/mutable/version.js';
 import type { ByteRange } from '#wire/storage.js';
 import { BlockRace } from './block-race.js';
 import type { MutableContext } from './mutable-context.js';
 import type { FoundVersion, Servermap } from './servermap.js';
+import type { MutableShareReader } from './share-reader.js';
 
 /** How many bytes of segments are fetched ahead of the reader; at least two segments are. */
 const READ_AHEAD_SIZE = 2_097_152;
@@ -33,6 +34,8 @@ export interface VersionReaderOptions {
   readonly map: Servermap;
   /** Called once, when the first segment was read (an empty file: at once): the version is there and whole enough. */
   readonly proven: () => Promise<void>;
+  /** Adds to the map what servers hold that were not asked. */
+  readonly searchFurther: (signal: AbortSignal) => Promise<void>;
 }
 
 /** A version that can be read. */
@@ -44,12 +47,19 @@ export class VersionReader {
   readonly #proven: () => Promise<void>;
   #isProven = false;
 
-  constructor({ context, found, map, proven, readKey, storageIndex }: VersionReaderOptions) {
+  constructor(options: VersionReaderOptions) {
+    const { context, found, map, proven, readKey, storageIndex } = options;
     const { version, shares } = found;
     this.version = version;
     this.#proven = proven;
     this.#file = mutableParameters(version);
-    this.#race = new BlockRace({ ...context, storageIndex, shares, map, needed: version.needed });
+    const searchFurther = async (signal: AbortSignal): Promise<readonly MutableShareReader[]> => {
+      await options.searchFurther(signal);
+      return map.shares.filter(
+        (share) => !shares.includes(share) && nameVersion(share.header) === nameVersion(version),
+      );
+    };
+    this.#race = new BlockRace({ ...context, storageIndex, shares, map, searchFurther, needed: version.needed });
     const codec = createErasureCodec(version.needed, version.total);
     this.#segments = { crypto: context.crypto, codec, format: version.format, file: this.#file, readKey };
   }
