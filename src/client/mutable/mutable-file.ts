@@ -120,7 +120,7 @@ export class MutableFile {
   async overwrite(contents: Uint8Array, options: OperationOptions = {}): Promise<MutableVersion> {
     return this.#writing('overwriting a file', options, async (signal) => {
       const map = await this.#look('write', signal);
-      return (await this.#publish(map, contents, signal)).version;
+      return (await this.#publish(map, contents, false, signal)).version;
     });
   }
 
@@ -206,14 +206,19 @@ export class MutableFile {
     const { bytes: old, map, version } = await this.#wholeBest(isFirst, options, signal);
     const changed = (await change(old.slice(), isFirst)) ?? old;
     if (isFirst && equalBytes(changed, old)) return version;
-    return (await this.#publish(map, changed, signal)).version;
+    return (await this.#publish(map, changed, !isFirst, signal)).version;
   }
 
-  async #publish(map: Servermap, contents: Uint8Array, signal: AbortSignal): Promise<PublishResult> {
+  async #publish(
+    map: Servermap,
+    contents: Uint8Array,
+    isCareful: boolean,
+    signal: AbortSignal,
+  ): Promise<PublishResult> {
     const keys = await this.#fetchKeys(map, signal);
     const { format } = this.#access;
     const encoding = map.best()?.version ?? map.versions()[0]?.version ?? this.#context.encoding;
-    return publish({ context: this.#context, keys, format, encoding, contents, map, isNew: false, signal });
+    return publish({ context: this.#context, keys, format, encoding, contents, map, isNew: false, isCareful, signal });
   }
 
   /** The newest version, read whole, with the map that it was found by. A second try hears every server. */

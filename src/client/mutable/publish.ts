@@ -44,6 +44,11 @@ export interface PublishRequest {
   /** What the servers hold; empty for a new file. */
   readonly map: Servermap;
   readonly isNew: boolean;
+  /**
+   * After a meeting: the first server decides alone. All writers agree on which is the first, so whoever is refused
+   * there gives way before it has spoilt anything for the other. It costs a round trip.
+   */
+  readonly isCareful: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -76,7 +81,7 @@ export async function publish(request: PublishRequest): Promise<PublishResult> {
     return { writes: [{ offset: 0, data: share }], newLength: share.length };
   };
   const push = new SharePush({ context, keys, version, map, writesOf, signal });
-  await pushEverywhere(push, existingPlaces(map, encoding.total), servers, encoding.total, keys.storageIndex);
+  await pushEverywhere(push, request, servers);
   return concludePublish(request, push, version);
 }
 
@@ -121,18 +126,31 @@ export function checkSurprises(push: SharePush, storageIndex: Uint8Array): void 
 /** Writes all shares, and places anew what servers leave that fail, until no server is left to try. */
 async function pushEverywhere(
   push: SharePush,
-  existing: readonly Placement[],
+  { encoding, isCareful, keys, map }: PublishRequest,
   servers: readonly StorageServer[],
-  total: number,
-  storageIndex: Uint8Array,
 ): Promise<void> {
-  let todo: readonly Placement[] = [...existing, ...placeHomeless(total, existing, servers)];
+  const existing = existingPlaces(map, encoding.total);
+  let todo: readonly Placement[] = [...existing, ...placeHomeless(encoding.total, existing, servers)];
+  if (isCareful) todo = await pushToFirst(push, todo, servers, keys.storageIndex);
   while (todo.length > 0) {
     await push.run(todo);
-    checkSurprises(push, storageIndex);
+    checkSurprises(push, keys.storageIndex);
     const usable = servers.filter((server) => !push.failures.has(server));
-    todo = placeHomeless(total, push.placed, usable);
+    todo = placeHomeless(encoding.total, push.placed, usable);
   }
+}
+
+/** @returns what is left to be written. */
+async function pushToFirst(
+  push: SharePush,
+  todo: readonly Placement[],
+  servers: readonly StorageServer[],
+  storageIndex: Uint8Array,
+): Promise<readonly Placement[]> {
+  const first = servers.find((server) => todo.some((placement) => placement.server === server));
+  await push.run(todo.filter(({ server }) => server === first));
+  checkSurprises(push, storageIndex);
+  return todo.filter(({ server }) => server !== first);
 }
 
 /** Where shares of the file lie, good or bad, on servers that answer. */
