@@ -108,6 +108,12 @@ export class ByteWriter {
     return this;
   }
 
+  uint8(value: number): this {
+    return this.#field(1, (view) => {
+      view.setUint8(0, value);
+    });
+  }
+
   uint16(value: number): this {
     return this.#field(2, (view) => {
       view.setUint16(0, value);

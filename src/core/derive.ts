@@ -29,9 +29,11 @@ const tags = {
   immutableStorageIndex: 'allmydata_immutable_key_to_storage_index_v1',
   merkleEmptyLeaf: 'Merkle tree empty leaf',
   merkleNode: 'Merkle tree internal node',
+  mutableDataKey: 'allmydata_mutable_readkey_to_datakey_v1',
   mutableFingerprint: 'allmydata_mutable_pubkey_to_fingerprint_v1',
   mutableReadKey: 'allmydata_mutable_writekey_to_readkey_v1',
   mutableStorageIndex: 'allmydata_mutable_readkey_to_storage_index_v1',
+  mutableWriteKey: 'allmydata_mutable_privkey_to_writekey_v1',
   ueb: 'allmydata_uri_extension_v1',
   writeEnabler: 'allmydata_mutable_write_enabler_master_and_nodeid_to_write_enabler_v1',
   writeEnablerMaster: 'allmydata_mutable_writekey_to_write_enabler_master_v1',
@@ -152,6 +154,20 @@ export function deriveUebHash(crypto: BulkCrypto, ueb: Uint8Array): Uint8Array {
 }
 
 // ---- mutable files -----------------------------------------------------------------------------------------
+
+/**
+ * The write key of a mutable file.
+ * @param privateKey - PKCS#8 DER, these very bytes: the same key written otherwise gives another file.
+ * @returns 16 bytes.
+ */
+export function deriveMutableWriteKey(crypto: BulkCrypto, privateKey: Uint8Array): Uint8Array {
+  return known(crypto, tags.mutableWriteKey, privateKey, KEY_SIZE);
+}
+
+/** What encrypts the data under one salt. @param salt - 16 bytes. @param readKey - 16 bytes. @returns 16 bytes. */
+export function deriveMutableDataKey(crypto: BulkCrypto, salt: Uint8Array, readKey: Uint8Array): Uint8Array {
+  return knownPair(crypto, tags.mutableDataKey, salt, readKey).subarray(0, KEY_SIZE);
+}
 
 /** The read key of a mutable file. @param writeKey - 16 bytes. @returns 16 bytes. */
 export function deriveMutableReadKey(crypto: BulkCrypto, writeKey: Uint8Array): Uint8Array {

@@ -65,6 +65,7 @@ const catalogue = {
     'malformed',
     (f) => `cannot encode ${String(f.needed)}-of-${String(f.total)}: 1 <= needed <= total <= 256 must hold`,
   ),
+  ERR_RSA_KEY: entry<{ reason: string }>('malformed', (f) => `this is no usable RSA key of 2048 bits: ${f.reason}`),
 
   // integrity: well-formed, but not what was once written
   ERR_HASH: entry<{ what: string }>('integrity', (f) => `${f.what} does not match its hash`),
@@ -78,6 +79,13 @@ const catalogue = {
     'integrity',
     (f) => `the index of the shares cannot be used: ${f.reason}; it is made anew from the shares`,
   ),
+  ERR_SIGNATURE: entry<Record<string, never>>('integrity', () => 'the signature of a mutable share is not valid'),
+  ERR_ROLLED_BACK: entry<{ storageIndex: string; sequenceNumber: number; highest: number }>(
+    'integrity',
+    (f) =>
+      `the servers give only version ${String(f.sequenceNumber)} of ${f.storageIndex}, and this node has seen version ` +
+      `${String(f.highest)}: they have lost the newer one or withhold it; try again when more servers are connected`,
+  ),
 
   // authority: the wrong key, or none
   ERR_PIN: entry<{ server: string }>(
@@ -90,6 +98,10 @@ const catalogue = {
   ERR_WRITE_ENABLER: entry<{ nodeId: string }>(
     'authority',
     (f) => `this is not the write enabler of these shares. The write enabler was recorded by nodeid '${f.nodeId}'.`,
+  ),
+  ERR_AUTHORITY: entry<{ what: string; needed: 'write' | 'read'; held: string }>(
+    'authority',
+    (f) => `${f.what} takes a ${f.needed} capability, and this is a ${f.held} capability`,
   ),
 
   // missing: it was looked for and is not there
@@ -139,6 +151,16 @@ const catalogue = {
   ERR_VOLUME_IN_USE: entry<{ directory: string; owner: string }>(
     'conflict',
     (f) => `the store in '${f.directory}' is in use by ${f.owner}; stop it first: two nodes on one store lose shares`,
+  ),
+  ERR_UNCOORDINATED_WRITE: entry<{ storageIndex: string; detail: string }>(
+    'conflict',
+    (f) =>
+      `somebody else wrote ${f.storageIndex} at the same time (${f.detail}); read it again to see what came of it, and ` +
+      `then make the change anew`,
+  ),
+  ERR_BEYOND_END: entry<{ offset: number; sizeBytes: number }>(
+    'malformed',
+    (f) => `nothing can be written at offset ${String(f.offset)} of a file that ends at ${String(f.sizeBytes)}`,
   ),
 
   // limit: more than this side is willing or able to hold

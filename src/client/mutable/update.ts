@@ -1,0 +1,207 @@
+/**
+ * Changes an MDMF file in place: only the segments that a change touches are encoded and sent, with every share's new
+ * hash tree, path, signature and header, all of a server's shares in one read-test-write.
+ *
+ * That takes every share of the newest version, each where the layout of a writer puts its sections, and nothing beside
+ * it: a share that is missing, bad or of another version could not be mended on the way. Where the file is not like
+ * that the caller publishes it whole, which mends it.
+ * @see Tahoe-LAFS docs/specifications/mutable.rst; src/allmydata/mutable/filenode.py (`update`)
+ */
+import { concat, equalBytes } from '#core/bytes.js';
+import { createErasureCodec } from '#core/erasure/codec.js';
+import { isTahoeError } from '#core/errors.js';
+import { segmentSizeOf } from '#core/immutable/parameters.js';
+import { encodeMerkleTree, NODE_SIZE } from '#core/merkle.js';
+import { buildVersionTrees, encodeSharePath, saltsFrom, sectionSizes, signVersion } from '#core/mutable/encoder.js';
+import type { VersionTrees } from '#core/mutable/encoder.js';
+import type { MutableKeys } from '#core/mutable/keys.js';
+import { encodeSegment, hashRecord, recordRange } from '#core/mutable/segments.js';
+import { encodeMutableHeader, layoutShare } from '#core/mutable/share.js';
+import type { ShareLayout } from '#core/mutable/share.js';
+import { encodeCheckstring, mutableParameters } from '#core/mutable/version.js';
+import type { MutableVersion } from '#core/mutable/version.js';
+import { withDeadline } from '../deadline.js';
+import type { Placement } from './goal.js';
+import type { MutableContext } from './mutable-context.js';
+import { checkSurprises, concludePublish, nextSequenceNumber } from './publish.js';
+import type { PublishResult } from './publish.js';
+import { happinessOf } from './servermap.js';
+import type { FoundVersion, Servermap } from './servermap.js';
+import { SharePush } from './share-push.js';
+import type { ShareWrites } from './share-push.js';
+import type { VersionReader } from './version-reader.js';
+
+/** How long a share's hash tree may take to be read. */
+const TREE_TIMEOUT_MS = 10_000;
+
+/** What is changed, and on top of what. */
+export interface UpdateRequest {
+  readonly context: MutableContext;
+  readonly keys: MutableKeys;
+  readonly map: Servermap;
+  readonly found: FoundVersion;
+  /** Of the found version. */
+  readonly reader: VersionReader;
+  /** At most the size of the contents. */
+  readonly offset: number;
+  /** At least one byte. */
+  readonly bytes: Uint8Array;
+  readonly signal: AbortSignal;
+}
+
+/** The segments that are written anew, all with their plaintext. */
+interface ChangedSegments {
+  readonly first: number;
+  /** The records of each segment from `first` on, by share number. */
+  readonly records: readonly (readonly Uint8Array[])[];
+}
+
+/**
+ * Updates in place.
+ * @returns undefined, with nothing written, when the file has to be published whole.
+ * @throws as `publish`, and as reading does.
+ */
+export async function updateInPlace(request: UpdateRequest): Promise<PublishResult | undefined> {
+  const { bytes, context, found, keys, map, offset, signal } = request;
+  const old = found.version;
+  const dataSize = Math.max(old.dataSize, offset + bytes.length);
+  const layout = newLayout(request, dataSize);
+  if (layout === undefined || !isWhole(request)) return undefined;
+  const hashes = await readRecordHashes(request);
+  if (hashes === undefined) return undefined;
+  const sequenceNumber = await nextSequenceNumber(context, keys.storageIndex, map);
+  const numbers = { ...old, sequenceNumber, dataSize };
+  const changed = await encodeChanged(request, numbers);
+  const trees = treesAfter(context, hashes, changed);
+  const { format, needed, segmentSize, total } = old;
+  const version: MutableVersion = {
+    ...{ format, sequenceNumber, needed, total, segmentSize, dataSize, salt: undefined },
+    rootHash: trees.rootHash,
+  };
+  const signature = signVersion(context.crypto, version, keys.privateKey);
+  const writesOf = writer(version, layout, changed, trees, signature);
+  const push = new SharePush({ context, keys, version, map, writesOf, signal });
+  await push.run(
+    found.shares.map(({ server, shareNumber }) => ({ server, shareNumber, checkstring: encodeCheckstring(old) })),
+  );
+  checkSurprises(push, keys.storageIndex);
+  return concludePublish({ context, encoding: old, isNew: false, keys }, push, version);
+}
+
+/** Where the new version's sections lie; undefined when those that stay as they are lie elsewhere now. */
+function newLayout({ context, found, keys }: UpdateRequest, dataSize: number): ShareLayout | undefined {
+  const { version } = found;
+  const sizes = sectionSizes('mdmf', mutableParameters({ ...version, dataSize }), keys);
+  const layout = layoutShare('mdmf', sizes);
+  const oldLayout = layoutShare('mdmf', sectionSizes('mdmf', mutableParameters(version), keys));
+  const expected = encodeMutableHeader(version, oldLayout);
+  const isUsual = found.shares.every(({ header }) => equalBytes(encodeMutableHeader(header, header), expected));
+  if (!isUsual) context.log.info('mutable file laid out otherwise, published whole');
+  return isUsual ? layout : undefined;
+}
+
+/** Whether all shares are there, spread as they should be, and no other. */
+function isWhole({ context, found, map }: UpdateRequest): boolean {
+  const { happy } = context.encoding;
+  const isAlone = map.shares.length === found.shares.length && map.badShares.length === 0;
+  const spread = happinessOf(found.shares) >= Math.min(happy, found.version.total);
+  return isAlone && spread && found.distinct === found.version.total;
+}
+
+/** The hashes of all records by share number; undefined when a share does not give them. */
+async function readRecordHashes({ context, found, signal }: UpdateRequest): Promise<Uint8Array[][] | undefined> {
+  const { clock, log } = context;
+  const byNumber = new Map(found.shares.map((share) => [share.shareNumber, share]));
+  try {
+    return await Promise.all(
+      [...byNumber.entries()]
+        .sort(([a], [b]) => a - b)
+        .map(([, share]) => {
+          const what = `server ${share.server.shortName}`;
+          const limit = { clock, timeoutMs: TREE_TIMEOUT_MS, what, signal };
+          return withDeadline(limit, (ended) => share.recordHashes(ended));
+        }),
+    );
+  } catch (error) {
+    if (!isTahoeError(error) || signal.aborted) throw error;
+    log.info('mutable file not updated in place', { reason: error.message });
+    return undefined;
+  }
+}
+
+/** Encodes the segments that the change touches, with what of the old contents is in them. */
+async function encodeChanged(
+  { bytes, context, found, keys, offset, reader, signal }: UpdateRequest,
+  numbers: MutableVersion,
+): Promise<ChangedSegments> {
+  const { crypto, random } = context;
+  const { needed, segmentSize, total } = found.version;
+  const file = mutableParameters(numbers);
+  const first = Math.floor(offset / segmentSize);
+  const last = Math.floor((offset + bytes.length - 1) / segmentSize);
+  const begin = first * segmentSize;
+  const end = last * segmentSize + segmentSizeOf(file, last);
+  const plaintext = concat(
+    await reader.bytes({ begin, end: offset }, signal),
+    bytes,
+    await reader.bytes({ begin: offset + bytes.length, end }, signal),
+  );
+  const segments = {
+    crypto,
+    codec: createErasureCodec(needed, total),
+    format: 'mdmf',
+    file,
+    readKey: keys.readKey,
+  } as const;
+  const makeSalt = saltsFrom(random);
+  const records = Array.from({ length: last - first + 1 }, (_, i) => {
+    const piece = plaintext.subarray(i * segmentSize, i * segmentSize + segmentSizeOf(file, first + i));
+    return encodeSegment(segments, first + i, piece, makeSalt());
+  });
+  return { first, records };
+}
+
+function treesAfter(
+  { crypto }: Pick<MutableContext, 'crypto'>,
+  hashes: readonly Uint8Array[][],
+  { first, records }: ChangedSegments,
+): VersionTrees {
+  return buildVersionTrees(
+    crypto,
+    hashes.map((ofShare, shareNumber) => {
+      const changed = records.map((ofSegment) => hashRecord(crypto, ofSegment[shareNumber] ?? new Uint8Array(0)));
+      return [...ofShare.slice(0, first), ...changed, ...ofShare.slice(first + records.length)];
+    }),
+  );
+}
+
+/** What is written to each share: its changed records, its tree, path and signature, and the header. */
+function writer(
+  version: MutableVersion,
+  layout: ShareLayout,
+  { first, records }: ChangedSegments,
+  { blockTrees, shareTree }: VersionTrees,
+  signature: Uint8Array,
+): (placement: Placement) => ShareWrites {
+  const { blockHashes, blocks, shareHashes, signature: signed } = layout.sections;
+  const begin = blocks.begin + recordRange('mdmf', mutableParameters(version), first).begin;
+  const header = encodeMutableHeader(version, layout);
+  const made = new Map<number, ShareWrites>();
+  const make = (shareNumber: number): ShareWrites => {
+    const tree = encodeMerkleTree(blockTrees[shareNumber] ?? [new Uint8Array(NODE_SIZE)]);
+    const data = concat(...records.map((ofSegment) => ofSegment[shareNumber] ?? new Uint8Array(0)));
+    const writes = [
+      { offset: begin, data },
+      { offset: blockHashes.begin, data: tree },
+      { offset: shareHashes.begin, data: encodeSharePath(shareTree, version.total, shareNumber) },
+      { offset: signed.begin, data: signature },
+      { offset: 0, data: header },
+    ];
+    return { writes, newLength: layout.end };
+  };
+  return ({ shareNumber }) => {
+    const writes = made.get(shareNumber) ?? make(shareNumber);
+    made.set(shareNumber, writes);
+    return writes;
+  };
+}
