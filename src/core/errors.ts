@@ -65,6 +65,12 @@ const catalogue = {
     'malformed',
     (f) => `cannot encode ${String(f.needed)}-of-${String(f.total)}: 1 <= needed <= total <= 256 must hold`,
   ),
+  ERR_JSON: entry<{ reason: string }>('malformed', (f) => `this is not the JSON of metadata: ${f.reason}`),
+  ERR_CHILD_NAME: entry<{ reason: string }>('malformed', (f) => `this cannot be a name in a directory: ${f.reason}`),
+  ERR_CHILD_CAPABILITY: entry<{ name: string; reason: string }>(
+    'malformed',
+    (f) => `the capability for ${JSON.stringify(f.name)} cannot be linked: ${f.reason}`,
+  ),
 
   // integrity: well-formed, but not what was once written
   ERR_HASH: entry<{ what: string }>('integrity', (f) => `${f.what} does not match its hash`),
@@ -77,6 +83,10 @@ const catalogue = {
   ERR_INDEX: entry<{ reason: string }>(
     'integrity',
     (f) => `the index of the shares cannot be used: ${f.reason}; it is made anew from the shares`,
+  ),
+  ERR_DIRECTORY: entry<{ reason: string }>(
+    'integrity',
+    (f) => `the contents of the directory are not usable: ${f.reason}; whoever writes to it can write it anew`,
   ),
 
   // authority: the wrong key, or none
@@ -107,6 +117,7 @@ const catalogue = {
   ERR_NO_SUCH_UPLOAD: entry<Record<string, never>>('missing', () => 'there is no such upload in progress'),
   ERR_NO_SUCH_PATH: entry<Record<string, never>>('missing', () => 'there is nothing at this path'),
   ERR_METHOD: entry<{ allowed: string }>('missing', (f) => `this path answers only to ${f.allowed}`),
+  ERR_NO_SUCH_CHILD: entry<{ name: string }>('missing', (f) => `No such child: ${f.name}`),
 
   // conflict: something else is already there
   ERR_CONFLICTING_WRITE: entry<{ offset: number }>(
@@ -139,6 +150,15 @@ const catalogue = {
   ERR_VOLUME_IN_USE: entry<{ directory: string; owner: string }>(
     'conflict',
     (f) => `the store in '${f.directory}' is in use by ${f.owner}; stop it first: two nodes on one store lose shares`,
+  ),
+  ERR_CHILD_EXISTS: entry<{ name: string; existing: 'file' | 'directory' | 'unknown' }>(
+    'conflict',
+    (f) =>
+      `there is already a child by the name ${JSON.stringify(f.name)} (${f.existing}), and it was not to be replaced`,
+  ),
+  ERR_CHILD_TYPE: entry<{ name: string; expected: 'file' | 'directory' }>(
+    'conflict',
+    (f) => `${JSON.stringify(f.name)} is no ${f.expected}, and only a ${f.expected} was to be removed`,
   ),
 
   // limit: more than this side is willing or able to hold
