@@ -101,6 +101,10 @@ const catalogue = {
     'authority',
     (f) => `this is not the write enabler of these shares. The write enabler was recorded by nodeid '${f.nodeId}'.`,
   ),
+  ERR_DIRECTORY_READ_ONLY: entry<Record<string, never>>(
+    'authority',
+    () => 'this directory cannot be changed through a capability that only reads it; use its write capability',
+  ),
 
   // missing: it was looked for and is not there
   ERR_NO_SHARES: entry<{ storageIndex: string; needed: number; detail: string }>(
@@ -232,6 +236,10 @@ const catalogue = {
 
   // usage: the person at the keyboard can mend it
   ERR_USAGE: entry<{ reason: string }>('usage', (f) => f.reason),
+  ERR_NOT_A_DIRECTORY: entry<{ what: string; reason: string }>(
+    'usage',
+    (f) => `${f.what} cannot be opened as a directory: ${f.reason}`,
+  ),
   ERR_NOT_A_NODE: entry<{ directory: string; reason: string }>(
     'usage',
     (f) => `'${f.directory}' is not a node directory: ${f.reason}; make one with tallac create-node`,
