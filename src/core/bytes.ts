@@ -24,6 +24,11 @@ export function fromUtf8(bytes: Uint8Array): string {
 
 /** One new array holding all `parts` in order. */
 export function concat(...parts: readonly Uint8Array[]): Uint8Array {
+  return join(parts);
+}
+
+/** The same of parts in an array, which may be more than a call has room for arguments. */
+export function join(parts: readonly Uint8Array[]): Uint8Array {
   const joined = new Uint8Array(parts.reduce((size, part) => size + part.length, 0));
   let offset = 0;
   for (const part of parts) {

@@ -24,6 +24,8 @@ const tags = {
   convergence: 'allmydata_immutable_content_to_key_with_added_secret_v1+',
   crypttext: 'allmydata_crypttext_v1',
   crypttextSegment: 'allmydata_crypttext_segment_v1',
+  directoryChildKey: 'allmydata_mutable_writekey_and_salt_to_dirnode_child_capkey_v1',
+  directoryChildSalt: 'allmydata_dirnode_child_rwcap_to_salt_v1',
   fileCancelSecret: 'allmydata_file_cancel_secret_v1',
   fileRenewSecret: 'allmydata_file_renewal_secret_v1',
   immutableStorageIndex: 'allmydata_immutable_key_to_storage_index_v1',
@@ -192,6 +194,23 @@ export function deriveFingerprint(crypto: BulkCrypto, publicKey: Uint8Array): Ui
  */
 export function deriveWriteEnabler(crypto: BulkCrypto, writeKey: Uint8Array, tubId: Uint8Array): Uint8Array {
   return knownPair(crypto, tags.writeEnabler, known(crypto, tags.writeEnablerMaster, writeKey), tubId);
+}
+
+// ---- directories -------------------------------------------------------------------------------------------
+
+/** What salts the key of a child's write capability: the same for equal ones. @returns 16 bytes. */
+export function deriveChildSalt(crypto: BulkCrypto, writeCapability: Uint8Array): Uint8Array {
+  return known(crypto, tags.directoryChildSalt, writeCapability, KEY_SIZE);
+}
+
+/**
+ * The key that a child's write capability is encrypted with.
+ * @param salt - 16 bytes.
+ * @param writeKey - 16 bytes, the directory's.
+ * @returns 16 bytes.
+ */
+export function deriveChildKey(crypto: BulkCrypto, salt: Uint8Array, writeKey: Uint8Array): Uint8Array {
+  return knownPair(crypto, tags.directoryChildKey, salt, writeKey).subarray(0, KEY_SIZE);
 }
 
 // ---- lease secrets -----------------------------------------------------------------------------------------

@@ -66,6 +66,12 @@ const catalogue = {
     (f) => `cannot encode ${String(f.needed)}-of-${String(f.total)}: 1 <= needed <= total <= 256 must hold`,
   ),
   ERR_RSA_KEY: entry<{ reason: string }>('malformed', (f) => `this is no usable RSA key of 2048 bits: ${f.reason}`),
+  ERR_JSON: entry<{ reason: string }>('malformed', (f) => `this is not the JSON of metadata: ${f.reason}`),
+  ERR_CHILD_NAME: entry<{ reason: string }>('malformed', (f) => `this cannot be a name in a directory: ${f.reason}`),
+  ERR_CHILD_CAPABILITY: entry<{ name: string; reason: string }>(
+    'malformed',
+    (f) => `the capability for ${JSON.stringify(f.name)} cannot be linked: ${f.reason}`,
+  ),
 
   // integrity: well-formed, but not what was once written
   ERR_HASH: entry<{ what: string }>('integrity', (f) => `${f.what} does not match its hash`),
@@ -86,6 +92,10 @@ const catalogue = {
       `the servers give only version ${String(f.sequenceNumber)} of ${f.storageIndex}, and this node has seen version ` +
       `${String(f.highest)}: they have lost the newer one or withhold it; try again when more servers are connected`,
   ),
+  ERR_DIRECTORY: entry<{ reason: string }>(
+    'integrity',
+    (f) => `the contents of the directory are not usable: ${f.reason}; whoever writes to it can write it anew`,
+  ),
 
   // authority: the wrong key, or none
   ERR_PIN: entry<{ server: string }>(
@@ -103,6 +113,10 @@ const catalogue = {
     'authority',
     (f) => `${f.what} takes a ${f.needed} capability, and this is a ${f.held} capability`,
   ),
+  ERR_DIRECTORY_READ_ONLY: entry<Record<string, never>>(
+    'authority',
+    () => 'this directory cannot be changed through a capability that only reads it; use its write capability',
+  ),
 
   // missing: it was looked for and is not there
   ERR_NO_SHARES: entry<{ storageIndex: string; needed: number; detail: string }>(
@@ -119,6 +133,7 @@ const catalogue = {
   ERR_NO_SUCH_UPLOAD: entry<Record<string, never>>('missing', () => 'there is no such upload in progress'),
   ERR_NO_SUCH_PATH: entry<Record<string, never>>('missing', () => 'there is nothing at this path'),
   ERR_METHOD: entry<{ allowed: string }>('missing', (f) => `this path answers only to ${f.allowed}`),
+  ERR_NO_SUCH_CHILD: entry<{ name: string }>('missing', (f) => `No such child: ${f.name}`),
 
   // conflict: something else is already there
   ERR_CONFLICTING_WRITE: entry<{ offset: number }>(
@@ -161,6 +176,15 @@ const catalogue = {
   ERR_BEYOND_END: entry<{ offset: number; sizeBytes: number }>(
     'malformed',
     (f) => `nothing can be written at offset ${String(f.offset)} of a file that ends at ${String(f.sizeBytes)}`,
+  ),
+  ERR_CHILD_EXISTS: entry<{ name: string; existing: 'file' | 'directory' | 'unknown' }>(
+    'conflict',
+    (f) =>
+      `there is already a child by the name ${JSON.stringify(f.name)} (${f.existing}), and it was not to be replaced`,
+  ),
+  ERR_CHILD_TYPE: entry<{ name: string; expected: 'file' | 'directory' }>(
+    'conflict',
+    (f) => `${JSON.stringify(f.name)} is no ${f.expected}, and only a ${f.expected} was to be removed`,
   ),
 
   // limit: more than this side is willing or able to hold
@@ -234,6 +258,10 @@ const catalogue = {
 
   // usage: the person at the keyboard can mend it
   ERR_USAGE: entry<{ reason: string }>('usage', (f) => f.reason),
+  ERR_NOT_A_DIRECTORY: entry<{ what: string; reason: string }>(
+    'usage',
+    (f) => `${f.what} cannot be opened as a directory: ${f.reason}`,
+  ),
   ERR_NOT_A_NODE: entry<{ directory: string; reason: string }>(
     'usage',
     (f) => `'${f.directory}' is not a node directory: ${f.reason}; make one with tallac create-node`,

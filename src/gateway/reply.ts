@@ -22,6 +22,7 @@ const statusByCode: Partial<Readonly<Record<ErrorCode, number>>> = {
   ERR_UNHAPPY: 500,
   ERR_NO_SERVERS: 500,
   ERR_NO_SPACE: 507,
+  ERR_NO_SUCH_CHILD: 404,
 };
 
 /** The status that tells a client of this failure; 500 for what is no TahoeError. */

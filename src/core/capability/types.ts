@@ -111,8 +111,8 @@ export type Capability = KnownCapability | UnknownCapability;
 
 const inspect = Symbol.for('nodejs.util.inspect.custom');
 
-/** Freezes a capability and hides its fields from printing, JSON and inspection. */
-export function concealed<C extends Capability>(capability: C): C {
+/** Freezes a capability, or what holds one, and hides its fields from printing, JSON and inspection. */
+export function concealed<C extends Capability | { readonly kind: 'unknown' }>(capability: C): C {
   if (Object.isFrozen(capability)) return capability;
   const label = (): string => `[capability ${capability.kind}]`;
   for (const name of ['toString', 'toJSON', inspect]) Object.defineProperty(capability, name, { value: label });
