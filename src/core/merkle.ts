@@ -131,15 +131,20 @@ export class MerkleVerifier {
     for (const { first, bytes } of runs) {
       const trusted = first === 0 ? this.#top : this.#window(windowOf(leaf));
       const isRootRight = first !== 0 || equalBytes(bytes.subarray(0, NODE_SIZE), this.#root);
-      if (first === 0) this.#topSeen = true;
       const arePairsRight = this.#acceptPairs(trusted, first === 0 ? 1 : first, first, bytes);
+      // What is wrong or missing of it is wanted again, perhaps from somebody else.
+      if (first === 0 && arePairsRight && bytes.length >= this.#topCount * NODE_SIZE) this.#topSeen = true;
       isWhole &&= isRootRight && arePairsRight;
     }
     return isWhole;
   }
 
+  get #topCount(): number {
+    return 2 ** (Math.min(this.#depth, TOP_LEVELS) + 1) - 1;
+  }
+
   #runsTo(leaf: number, withTop: boolean): NodeRun[] {
-    const runs = withTop ? [{ first: 0, count: 2 ** (Math.min(this.#depth, TOP_LEVELS) + 1) - 1 }] : [];
+    const runs = withTop ? [{ first: 0, count: this.#topCount }] : [];
     for (let level = TOP_LEVELS + 1; level <= this.#depth; level++) runs.push(this.#runOnLevel(level, leaf));
     return runs;
   }

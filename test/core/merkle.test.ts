@@ -187,3 +187,19 @@ t.test('a tree that does not fit in memory is gone through in windows', async (t
   t.equal(seen.size, 2 ** (depth + 1) - 1, 'every node was wanted');
   for (const node of [0, 1, 2046, 2047, 4094, 9000, 2 ** (depth + 1) - 2]) t.notOk(check(node), `node ${String(node)}`);
 });
+
+t.test('what one has given wrong, or not at all, another may give right', async (t) => {
+  for (const leafCount of [2, 13]) {
+    const nodes = buildMerkleTree(crypto, leavesOf(leafCount));
+    for (let leaf = 0; leaf < leafCount; leaf++) {
+      for (const wrong of [new Uint8Array(nodes.length * NODE_SIZE), new Uint8Array(0)]) {
+        const verifier = new MerkleVerifier(crypto, leafCount, nodes[0] ?? new Uint8Array(32));
+        verifier.accept(leaf, [{ first: 0, bytes: wrong }]);
+        const again = verifier.wanted(leaf);
+        t.same(again, [{ first: 0, count: nodes.length }]);
+        verifier.accept(leaf, [{ first: 0, bytes: encodeMerkleTree(nodes) }]);
+        t.ok(verifier.leafHash(leaf));
+      }
+    }
+  }
+});

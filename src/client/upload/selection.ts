@@ -6,6 +6,7 @@
  * what they leave is placed anew. Every round makes at least one server fewer, so it ends.
  * @see Tahoe-LAFS docs/specifications/servers-of-happiness.rst
  */
+import { setMaxListeners } from 'node:events';
 import { formatBase32 } from '#core/base32.js';
 import type { Log, Random } from '#core/environment.js';
 import { reasonOf, TahoeError } from '#core/errors.js';
@@ -94,6 +95,7 @@ class ServerSelector {
   constructor(request: SelectionRequest) {
     if (request.servers.length === 0) throw new TahoeError('ERR_NO_SERVERS', { reason: 'none is connected' });
     this.#request = request;
+    setMaxListeners(0, request.signal); // every server that is asked listens
     this.#candidates = candidatesOf(request);
   }
 
@@ -241,20 +243,18 @@ class ServerSelector {
   }
 }
 
-/** The first 2·N servers; of those that were checked also any that has a good share. */
+/** The first 2·N servers, or all that were checked: those are not asked one by one. */
 function candidatesOf({ servers, checked, total }: SelectionRequest): Candidate[] {
-  return servers
-    .map((server) => ({ server, found: checked?.get(server.serverId) }))
-    .filter(({ found }) => checked === undefined || found !== undefined)
-    .filter(({ found }, place) => place < 2 * total || (found !== undefined && found.good.size > 0))
-    .map(({ server, found }) => ({
-      server,
-      existing: new Set(found?.good),
-      spoiled: found?.spoiled ?? new Set(),
-      reserved: new Set(),
-      writable: true,
-      usable: true,
-    }));
+  const chosen =
+    checked === undefined ? servers.slice(0, 2 * total) : servers.filter(({ serverId }) => checked.has(serverId));
+  return chosen.map((server) => ({
+    server,
+    existing: new Set(checked?.get(server.serverId)?.good),
+    spoiled: checked?.get(server.serverId)?.spoiled ?? new Set(),
+    reserved: new Set(),
+    writable: true,
+    usable: true,
+  }));
 }
 
 function idOf(candidate: Candidate): string {
