@@ -135,6 +135,11 @@ export function deriveBlockHash(crypto: BulkCrypto, block: Uint8Array): Uint8Arr
   return known(crypto, tags.block, block);
 }
 
+/** The same, fed piece by piece. */
+export function blockHasher(crypto: BulkCrypto): TaggedHasher {
+  return new TaggedHasher(crypto, utf8(tags.block));
+}
+
 /** The hash of one segment's ciphertext, without padding. 32 bytes. */
 export function deriveCrypttextSegmentHash(crypto: BulkCrypto, segment: Uint8Array): Uint8Array {
   return known(crypto, tags.crypttextSegment, segment);

@@ -22,20 +22,32 @@ export function serversOfHappiness(holdings: ShareHoldings): number {
  * with shares not yet credited, then every writable server without a share gets a new one. What is left stays
  * where a writable server has it, or goes to the one with the fewest.
  * @param servers - writable ones in order of preference, and read-only ones; disjoint.
- * @returns share number → server id. A share is missing where it is held nowhere and no server is writable.
+ * @param spoiled - which shares each server cannot take, for it has them already and they are no good.
+ * @returns share number → server id. A share is missing where it is held nowhere and no writable server can take it.
  */
 export function placeShares(
   total: number,
-  servers: { readonly writable: readonly string[]; readonly readOnly: readonly string[] },
+  servers: PlacementServers,
   holdings: ShareHoldings,
+  spoiled: ShareHoldings = new Map(),
 ): Map<number, string> {
   const placement = new Map<number, string>();
+  const mayTake = (server: string, share: number): boolean => spoiled.get(server)?.has(share) !== true;
   credit(placement, servers.readOnly, holdings);
   credit(placement, servers.writable, holdings);
-  spread(placement, total, servers.writable);
-  fillUp(placement, total, servers, holdings);
+  spread(placement, total, servers.writable, mayTake);
+  if (spoiled.size > 0) rearrange(placement, total, servers, holdings, mayTake);
+  fillUp(placement, total, servers, holdings, mayTake);
   return placement;
 }
+
+/** Servers by their ids, in order of preference. */
+interface PlacementServers {
+  readonly writable: readonly string[];
+  readonly readOnly: readonly string[];
+}
+
+type MayTake = (server: string, share: number) => boolean;
 
 /** Matches `servers` with shares that they hold and that have no place yet. */
 function credit(placement: Map<number, string>, servers: readonly string[], holdings: ShareHoldings): void {
@@ -49,23 +61,47 @@ function credit(placement: Map<number, string>, servers: readonly string[], hold
 }
 
 /** Gives each writable server that has no share yet one that has no place yet. */
-function spread(placement: Map<number, string>, total: number, writable: readonly string[]): void {
-  const used = new Set(placement.values());
-  const idle = writable.filter((server) => !used.has(server));
-  for (let share = 0; share < total; share++) {
+function spread(placement: Map<number, string>, total: number, writable: readonly string[], mayTake: MayTake): void {
+  const idle = idleOf(placement, writable);
+  for (let share = 0; share < total && idle.length > 0; share++) {
     if (placement.has(share)) continue;
-    const server = idle.shift();
-    if (server === undefined) return;
+    const server = idle.find((candidate) => mayTake(candidate, share));
+    if (server === undefined) continue;
     placement.set(share, server);
+    idle.splice(idle.indexOf(server), 1);
   }
+}
+
+/** Gives servers that are still without a share one of another's, where the other can take one that has no place yet. */
+function rearrange(
+  placement: Map<number, string>,
+  total: number,
+  { writable, readOnly }: PlacementServers,
+  holdings: ShareHoldings,
+  mayTake: MayTake,
+): void {
+  const all = Array.from({ length: total }, (_, share) => share);
+  // Those without a place first: the fewer shares are moved, the fewer are copied.
+  const shares = [...all.filter((share) => !placement.has(share)), ...placement.keys()];
+  const possible = new Map<string, ReadonlySet<number>>([
+    ...readOnly.map((server) => [server, holdings.get(server) ?? new Set<number>()] as const),
+    ...writable.map((server) => [server, new Set(shares.filter((share) => mayTake(server, share)))] as const),
+  ]);
+  for (const server of idleOf(placement, writable)) augment(server, possible, placement, new Set());
+}
+
+function idleOf(placement: ReadonlyMap<number, string>, servers: readonly string[]): string[] {
+  const used = new Set(placement.values());
+  return servers.filter((server) => !used.has(server));
 }
 
 /** Places what is left: where it lies, else where the fewest are. */
 function fillUp(
   placement: Map<number, string>,
   total: number,
-  servers: { readonly writable: readonly string[]; readonly readOnly: readonly string[] },
+  servers: PlacementServers,
   holdings: ShareHoldings,
+  mayTake: MayTake,
 ): void {
   const load = new Map(servers.writable.map((server) => [server, 0]));
   for (const server of placement.values()) load.set(server, (load.get(server) ?? 0) + 1);
@@ -75,7 +111,10 @@ function fillUp(
     const server =
       servers.writable.find((candidate) => holds(candidate, share)) ??
       servers.readOnly.find((candidate) => holds(candidate, share)) ??
-      leastLoaded(servers.writable, load);
+      leastLoaded(
+        servers.writable.filter((candidate) => mayTake(candidate, share)),
+        load,
+      );
     if (server === undefined) continue;
     placement.set(share, server);
     load.set(server, (load.get(server) ?? 0) + 1);

@@ -90,6 +90,7 @@ export class MerkleVerifier {
   readonly #crypto: BulkCrypto;
   readonly #depth: number;
   readonly #leafBase: number;
+  readonly #root: Uint8Array;
   readonly #top: Map<number, Uint8Array>;
   readonly #windows = new Map<number, Map<number, Uint8Array>>();
   #topSeen = false;
@@ -99,6 +100,7 @@ export class MerkleVerifier {
     this.#crypto = crypto;
     this.#leafBase = paddedLeafCount(leafCount) - 1;
     this.#depth = Math.log2(this.#leafBase + 1);
+    this.#root = root;
     this.#top = new Map([[0, root]]);
   }
 
@@ -110,22 +112,41 @@ export class MerkleVerifier {
 
   /** The runs to fetch before `leaf` can be proven; none when it is proven already. */
   wanted(leaf: number): NodeRun[] {
-    if (this.leafHash(leaf) !== undefined) return [];
-    const runs = this.#topSeen ? [] : [{ first: 0, count: 2 ** (Math.min(this.#depth, TOP_LEVELS) + 1) - 1 }];
-    for (let level = TOP_LEVELS + 1; level <= this.#depth; level++) runs.push(this.#runOnLevel(level, leaf));
-    return runs;
+    return this.leafHash(leaf) === undefined ? this.#runsTo(leaf, !this.#topSeen) : [];
+  }
+
+  /** Every node of the tree, in the order in which it can be believed: what to fetch and accept for one leaf after the other. */
+  *wholeTree(): Generator<{ readonly leaf: number; readonly runs: readonly NodeRun[] }> {
+    const step = this.#depth <= TOP_LEVELS ? this.#leafBase + 1 : WINDOW_LEAVES;
+    for (let leaf = 0; leaf <= this.#leafBase; leaf += step) yield { leaf, runs: this.#runsTo(leaf, leaf === 0) };
   }
 
   /**
-   * Takes what `wanted(leaf)` asked for. Nodes that do not hash to a trusted parent are dropped.
+   * Takes what `wanted(leaf)` or `wholeTree` asked for. Nodes that do not hash to a trusted parent are dropped.
    * @param runs - for each wanted run its bytes, 32 a node.
+   * @returns whether every node was believed.
    */
-  accept(leaf: number, runs: readonly { readonly first: number; readonly bytes: Uint8Array }[]): void {
-    for (const run of runs) {
-      const trusted = run.first === 0 ? this.#top : this.#window(windowOf(leaf));
-      if (run.first === 0) this.#topSeen = true;
-      this.#acceptPairs(trusted, run.first === 0 ? 1 : run.first, run.first, run.bytes);
+  accept(leaf: number, runs: readonly { readonly first: number; readonly bytes: Uint8Array }[]): boolean {
+    let isWhole = true;
+    for (const { first, bytes } of runs) {
+      const trusted = first === 0 ? this.#top : this.#window(windowOf(leaf));
+      const isRootRight = first !== 0 || equalBytes(bytes.subarray(0, NODE_SIZE), this.#root);
+      const arePairsRight = this.#acceptPairs(trusted, first === 0 ? 1 : first, first, bytes);
+      // What is wrong or missing of it is wanted again, perhaps from somebody else.
+      if (first === 0 && arePairsRight && bytes.length >= this.#topCount * NODE_SIZE) this.#topSeen = true;
+      isWhole &&= isRootRight && arePairsRight;
     }
+    return isWhole;
+  }
+
+  get #topCount(): number {
+    return 2 ** (Math.min(this.#depth, TOP_LEVELS) + 1) - 1;
+  }
+
+  #runsTo(leaf: number, withTop: boolean): NodeRun[] {
+    const runs = withTop ? [{ first: 0, count: this.#topCount }] : [];
+    for (let level = TOP_LEVELS + 1; level <= this.#depth; level++) runs.push(this.#runOnLevel(level, leaf));
+    return runs;
   }
 
   #runOnLevel(level: number, leaf: number): NodeRun {
@@ -136,15 +157,18 @@ export class MerkleVerifier {
     return { first: 2 ** level - 1 + first, count: Math.max(2, last + 1 - first) };
   }
 
-  #acceptPairs(trusted: Map<number, Uint8Array>, firstPair: number, first: number, bytes: Uint8Array): void {
+  #acceptPairs(trusted: Map<number, Uint8Array>, firstPair: number, first: number, bytes: Uint8Array): boolean {
+    let isWhole = true;
     const end = first + Math.floor(bytes.length / NODE_SIZE);
     for (let left = firstPair; left + 1 < end; left += 2) {
       const parent = this.#top.get(parentOf(left)) ?? trusted.get(parentOf(left));
       const pair = bytes.slice((left - first) * NODE_SIZE, (left - first + 2) * NODE_SIZE);
       const [leftHash, rightHash] = [pair.subarray(0, NODE_SIZE), pair.subarray(NODE_SIZE)];
-      if (parent === undefined || !equalBytes(parent, deriveMerkleNode(this.#crypto, leftHash, rightHash))) continue;
-      trusted.set(left, leftHash).set(left + 1, rightHash);
+      if (parent !== undefined && equalBytes(parent, deriveMerkleNode(this.#crypto, leftHash, rightHash)))
+        trusted.set(left, leftHash).set(left + 1, rightHash);
+      else isWhole = false;
     }
+    return isWhole;
   }
 
   #window(number: number): Map<number, Uint8Array> {

@@ -3,6 +3,7 @@ import t from 'tap';
 import fc from 'fast-check';
 import { equalBytes } from '#core/bytes.js';
 import { TahoeError } from '#core/errors.js';
+import { decodeShareHeader } from '#core/immutable/layout.js';
 import { settle } from '../fixtures/clock.js';
 import { seededBytes } from '../fixtures/crypto.js';
 import { MemoryGrid } from '../fixtures/memory-grid.js';
@@ -88,6 +89,20 @@ t.test('servers that lie about every byte are found out, reported and passed ove
   );
   for (const server of grid.servers.slice(7, 8)) server.shares.clear();
   await t.rejects(grid.download(capability), { code: 'ERR_NOT_ENOUGH_SHARES', facts: { found: 2 } });
+});
+
+t.test('a share with a changed crypttext hash tree spoils no other', async (t) => {
+  const grid = new MemoryGrid(10, { ...small, needed: 1 });
+  const capability = await grid.uploadChk(plaintext);
+  for (const liar of grid.servers.slice(0, 9)) {
+    for (const share of liar.shares.values()) {
+      const { crypttextHashTree, blockHashes } = decodeShareHeader(share.subarray(0, 68)).offsets;
+      share.fill(7, crypttextHashTree, blockHashes);
+    }
+  }
+  t.ok(equalBytes(await grid.download(capability), plaintext));
+  await settle();
+  t.same(grid.servers[9]?.reports, [], 'the honest one was not accused');
 });
 
 t.test('servers that hang while reading cost one hedge delay, not the file', async (t) => {

@@ -88,3 +88,49 @@ t.test('256 shares over 512 servers are placed at once', async (t) => {
   t.equal(placeShares(256, { writable, readOnly: [] }, held).size, 256);
   t.equal(serversOfHappiness(held), 256);
 });
+
+t.test(
+  'a server is never given a share that it has spoiled, and the placement is still as happy as can be',
+  async () => {
+    fc.assert(
+      fc.property(
+        smallHoldings,
+        smallHoldings,
+        fc.nat(6),
+        fc.integer({ min: 1, max: 6 }),
+        (holdings, others, writableCount, total) => {
+          const servers = [...holdings.keys()];
+          const [writable, readOnly] = [servers.slice(0, writableCount), servers.slice(writableCount)];
+          const spoiled = new Map(
+            servers.map((id) => [
+              id,
+              new Set([...(others.get(id) ?? [])].filter((share) => !holdings.get(id)?.has(share))),
+            ]),
+          );
+          const known = new Map(
+            [...holdings].map(([id, shares]) => [id, new Set([...shares].filter((share) => share < total))]),
+          );
+          const placement = placeShares(total, { writable, readOnly }, known, spoiled);
+          for (const [share, server] of placement) if (spoiled.get(server)?.has(share) === true) return false;
+          const everything = Array.from({ length: total }, (_, share) => share);
+          const possible = new Map([
+            ...readOnly.map((id) => [id, known.get(id) ?? new Set<number>()] as const),
+            ...writable.map((id) => [id, new Set(everything.filter((share) => !spoiled.get(id)?.has(share)))] as const),
+          ]);
+          const after = new Map([...known].map(([id, shares]) => [id, new Set(shares)]));
+          for (const [share, server] of placement) after.get(server)?.add(share);
+          const isComplete = everything.every(
+            (share) => placement.has(share) || ![...possible.values()].some((shares) => shares.has(share)),
+          );
+          return isComplete && serversOfHappiness(after) === bruteHappiness(possible);
+        },
+      ),
+    );
+  },
+);
+
+t.test('where the only idle server has spoiled the only missing share, another makes room for it', async (t) => {
+  const held = holdingsOf({ a: [0], b: [1], c: [] });
+  const placement = placeShares(3, { writable: ['a', 'b', 'c'], readOnly: [] }, held, holdingsOf({ c: [2] }));
+  t.same(Object.fromEntries(placement), { 0: 'c', 1: 'b', 2: 'a' });
+});

@@ -1,10 +1,10 @@
 /** File parameters, URI extension blocks and share layouts: edges, properties, damage. */
 import t from 'tap';
 import fc from 'fast-check';
-import { equalBytes, fromUtf8, toHex } from '#core/bytes.js';
+import { concat, equalBytes, fromUtf8, toHex, utf8 } from '#core/bytes.js';
 import { isTahoeError } from '#core/errors.js';
 import { createErasureCodec } from '#core/erasure/codec.js';
-import { ShareEncoder } from '#core/immutable/encoder.js';
+import { CiphertextEncoder, ShareEncoder } from '#core/immutable/encoder.js';
 import {
   decodeShareHashes,
   decodeShareHeader,
@@ -14,7 +14,7 @@ import {
   layoutOfVersion,
 } from '#core/immutable/layout.js';
 import { blockSizeOf, fileParameters, parametersOf, segmentSizeOf, shareDataSize } from '#core/immutable/parameters.js';
-import { decodeUeb, encodeUeb, uebSize } from '#core/immutable/ueb.js';
+import { decodeUeb, encodeUeb, isUebConsistent, uebSize } from '#core/immutable/ueb.js';
 import { crypto, seededBytes } from '../fixtures/crypto.js';
 
 const hashes = {
@@ -196,4 +196,50 @@ t.test('segments out of step are a bug, not a share', async (t) => {
   );
   t.equal(toHex(new Uint8Array([1])), '01');
   t.equal(fromUtf8(new Uint8Array([0x61])), 'a');
+});
+
+t.test('ciphertext encodes to the same shares, under the URI extension block that the file has', async (t) => {
+  const file = fileParameters({ needed: 2, total: 4 }, 1000, 300);
+  const codec = createErasureCodec(2, 4);
+  const [plaintext, readKey] = [seededBytes('plaintext', 1000), new Uint8Array(16).fill(3)];
+  const ciphertext = crypto.aesCtr(readKey, 0).process(plaintext);
+  const encode = (encoder: ShareEncoder | CiphertextEncoder, bytes: Uint8Array): Uint8Array[][] =>
+    Array.from({ length: file.segmentCount }, (_, i) => encoder.encodeSegment(bytes.subarray(300 * i, 300 * i + 300)));
+  const first = new ShareEncoder(crypto, codec, file, readKey);
+  const blocks = encode(first, plaintext);
+  const { trailers, capability } = first.finish();
+  const ueb = trailers[0]?.slice(-uebSize(file)) ?? new Uint8Array(0);
+  const again = new CiphertextEncoder(crypto, codec, file, ueb);
+  t.same(encode(again, ciphertext), blocks);
+  t.same(again.finish(), { trailers, uebHash: capability.uebHash });
+
+  const older = concat(ueb, utf8('zz_unknown:2:hi,'));
+  const kept = new CiphertextEncoder(crypto, codec, file, older);
+  encode(kept, ciphertext);
+  const size = first.layout.allocatedSize + older.length - ueb.length;
+  t.equal(kept.layout.allocatedSize, size);
+  t.ok(equalBytes(kept.finish().trailers[3]?.slice(-older.length) ?? new Uint8Array(0), older), 'as it was');
+
+  const other = new CiphertextEncoder(crypto, codec, file, ueb);
+  encode(other, plaintext);
+  t.throws(() => other.finish(), { code: 'ERR_HASH' }, 'another file under this URI extension block');
+});
+
+t.test('what a URI extension block says twice must agree; what it leaves out need not', async (t) => {
+  const file = fileParameters({ needed: 3, total: 10 }, 2_000_000);
+  const bytes = encodeUeb(file, hashes);
+  t.ok(isUebConsistent(bytes, file));
+  const text = Buffer.from(bytes).toString('latin1');
+  const changed: [string, string][] = [
+    ['codec_name:3:crs', 'codec_name:3:xor'],
+    ['1048578-3-10', '1048578-4-10'],
+    ['951423-3-10', '951423-3-11'],
+    ['needed_shares:1:3', 'needed_shares:1:4'],
+    ['total_shares:2:10', 'total_shares:2:11'],
+  ];
+  for (const [from, to] of changed) {
+    t.notOk(isUebConsistent(Buffer.from(text.replace(from, to), 'latin1'), file), to);
+    t.ok(text.includes(from));
+  }
+  t.ok(isUebConsistent(Buffer.from(text.replace('needed_shares:1:3,', ''), 'latin1'), file));
 });

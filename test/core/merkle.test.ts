@@ -143,3 +143,63 @@ t.test('cut and garbage runs are harmless', async (t) => {
     t.equal(verifier.leafHash(3), undefined);
   }
 });
+
+t.test('the whole tree is every node, and one that is changed is found', async (t) => {
+  for (const leafCount of [1, 2, 3, 8, 13]) {
+    const nodes = buildMerkleTree(crypto, leavesOf(leafCount));
+    const isWhole = (bytes: Uint8Array): boolean => {
+      const verifier = new MerkleVerifier(crypto, leafCount, nodes[0] ?? new Uint8Array(32));
+      return [...verifier.wholeTree()].every(({ leaf, runs }) =>
+        verifier.accept(
+          leaf,
+          runs.map(({ first, count }) => ({ first, bytes: bytes.slice(first * 32, (first + count) * 32) })),
+        ),
+      );
+    };
+    t.ok(isWhole(encodeMerkleTree(nodes)));
+    for (let victim = 0; victim < nodes.length; victim++) {
+      const bytes = encodeMerkleTree(nodes).slice();
+      bytes[victim * NODE_SIZE + 31] = (bytes[victim * NODE_SIZE + 31] ?? 0) ^ 1;
+      t.notOk(isWhole(bytes), `node ${String(victim)} of ${String(leafCount)} leaves`);
+    }
+  }
+});
+
+t.test('a tree that does not fit in memory is gone through in windows', async (t) => {
+  const depth = 13;
+  const tree = new UniformTree(depth);
+  const seen = new Set<number>();
+  const check = (changed: number | undefined): boolean => {
+    const verifier = new MerkleVerifier(crypto, 2 ** depth, tree.node(0));
+    let isWhole = true;
+    for (const { leaf, runs } of verifier.wholeTree()) {
+      const fetched = runs.map((run) => tree.run(run));
+      for (const { first, bytes } of fetched) {
+        for (let node = first; node < first + bytes.length / NODE_SIZE; node++) seen.add(node);
+        const offset = ((changed ?? -1) - first) * NODE_SIZE;
+        if (offset >= 0 && offset < bytes.length) bytes[offset] = (bytes[offset] ?? 0) ^ 1;
+      }
+      isWhole = verifier.accept(leaf, fetched) && isWhole;
+    }
+    return isWhole;
+  };
+  t.ok(check(undefined));
+  t.equal(seen.size, 2 ** (depth + 1) - 1, 'every node was wanted');
+  for (const node of [0, 1, 2046, 2047, 4094, 9000, 2 ** (depth + 1) - 2]) t.notOk(check(node), `node ${String(node)}`);
+});
+
+t.test('what one has given wrong, or not at all, another may give right', async (t) => {
+  for (const leafCount of [2, 13]) {
+    const nodes = buildMerkleTree(crypto, leavesOf(leafCount));
+    for (let leaf = 0; leaf < leafCount; leaf++) {
+      for (const wrong of [new Uint8Array(nodes.length * NODE_SIZE), new Uint8Array(0)]) {
+        const verifier = new MerkleVerifier(crypto, leafCount, nodes[0] ?? new Uint8Array(32));
+        verifier.accept(leaf, [{ first: 0, bytes: wrong }]);
+        const again = verifier.wanted(leaf);
+        t.same(again, [{ first: 0, count: nodes.length }]);
+        verifier.accept(leaf, [{ first: 0, bytes: encodeMerkleTree(nodes) }]);
+        t.ok(verifier.leafHash(leaf));
+      }
+    }
+  }
+});

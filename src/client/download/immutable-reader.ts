@@ -1,5 +1,6 @@
 /**
- * Reads an immutable file: any range of its plaintext, every byte of it proven against the capability.
+ * Reads an immutable file: any range of its plaintext, every byte of it proven against the capability. With a
+ * capability that only verifies, the range is of its ciphertext, which is what a repair needs.
  *
  * Segments are fetched a little ahead of whoever reads, so that the network works while the reader does; how
  * far ahead is bounded in bytes, and nothing is fetched that the range does not need.
@@ -7,15 +8,16 @@
  */
 import { setMaxListeners } from 'node:events';
 import { verifyChk } from '#core/capability/attenuate.js';
-import type { ChkReadCapability } from '#core/capability/types.js';
+import type { ChkReadCapability, ChkVerifyCapability } from '#core/capability/types.js';
 import type { CryptoProvider } from '#core/crypto.js';
 import type { Clock, Log } from '#core/environment.js';
 import { createErasureCodec } from '#core/erasure/codec.js';
 import type { ErasureCodec } from '#core/erasure/codec.js';
 import { TahoeError } from '#core/errors.js';
-import { decodeSegment } from '#core/immutable/decoder.js';
+import { decodeCiphertext, decodeSegment } from '#core/immutable/decoder.js';
 import { parametersOf } from '#core/immutable/parameters.js';
 import type { FileParameters } from '#core/immutable/parameters.js';
+import { decodeUeb } from '#core/immutable/ueb.js';
 import type { Ueb } from '#core/immutable/ueb.js';
 import { MerkleVerifier } from '#core/merkle.js';
 import type { ByteRange } from '#wire/storage.js';
@@ -36,9 +38,21 @@ export interface DownloadContext {
   serversFor(storageIndex: Uint8Array): readonly StorageServer[];
 }
 
-interface OpenFile {
-  readonly ueb: Ueb;
+/** What there is to choose of reading. */
+export interface ReadOptions {
+  /** How many bytes of segments may be fetched ahead of the reader; at least two segments are. */
+  readonly readAheadSize?: number;
+}
+
+/** How a file was cut and coded, proven. */
+export interface FileEncoding {
   readonly file: FileParameters;
+  /** The URI extension block that all of its shares carry. */
+  readonly uebBytes: Uint8Array;
+}
+
+interface OpenFile extends FileEncoding {
+  readonly ueb: Ueb;
   readonly codec: ErasureCodec;
   readonly crypttextTree: MerkleVerifier;
 }
@@ -46,18 +60,24 @@ interface OpenFile {
 /** An immutable file that can be read. It must be closed. */
 export class ImmutableReader {
   readonly #context: DownloadContext;
-  readonly #capability: ChkReadCapability;
+  readonly #capability: ChkReadCapability | ChkVerifyCapability;
+  readonly #readAheadSize: number;
   readonly #closed = new AbortController();
   readonly #race: ShareRace;
   #open: Promise<OpenFile> | undefined;
 
   /** @throws ERR_NO_SERVERS when no server is connected. */
-  constructor(context: DownloadContext, capability: ChkReadCapability) {
-    const { storageIndex } = verifyChk(context.crypto, capability);
+  constructor(
+    context: DownloadContext,
+    capability: ChkReadCapability | ChkVerifyCapability,
+    { readAheadSize = READ_AHEAD_SIZE }: ReadOptions = {},
+  ) {
+    const { storageIndex } = capability.kind === 'chk' ? verifyChk(context.crypto, capability) : capability;
     const servers = context.serversFor(storageIndex);
     if (servers.length === 0) throw new TahoeError('ERR_NO_SERVERS', { reason: 'none is connected' });
     this.#context = context;
     this.#capability = capability;
+    this.#readAheadSize = readAheadSize;
     setMaxListeners(0, this.#closed.signal);
     this.#race = new ShareRace({ ...context, servers, capability, storageIndex, closed: this.#closed.signal });
   }
@@ -68,7 +88,7 @@ export class ImmutableReader {
   }
 
   /**
-   * The plaintext of `range`, in order, in pieces. Ends early when the signal says so.
+   * The plaintext of `range` (or its ciphertext), in order, in pieces. Ends early when the signal says so.
    * @param range - within the file; `end` is not included.
    * @throws ERR_NO_SHARES, ERR_NOT_ENOUGH_SHARES, ERR_CANCELLED; ERR_UEB or ERR_HASH when the file was encoded
    *   inconsistently.
@@ -81,7 +101,7 @@ export class ImmutableReader {
     try {
       const { file } = await this.#opened(either);
       const last = Math.floor((range.end - 1) / file.segmentSize);
-      const ahead = Math.max(2, Math.floor(READ_AHEAD_SIZE / file.segmentSize));
+      const ahead = Math.max(2, Math.floor(this.#readAheadSize / file.segmentSize));
       const fetches: Promise<Uint8Array[]>[] = [];
       let next = Math.floor(range.begin / file.segmentSize);
       for (let segment = next; segment <= last; segment++) {
@@ -95,8 +115,9 @@ export class ImmutableReader {
   }
 
   /** Makes sure that the file can be read at all: its URI extension is there and proven. */
-  async open(signal: AbortSignal): Promise<void> {
-    await this.#opened(signal);
+  async open(signal: AbortSignal): Promise<FileEncoding> {
+    const { file, uebBytes } = await this.#opened(signal);
+    return { file, uebBytes };
   }
 
   close(): void {
@@ -116,8 +137,12 @@ export class ImmutableReader {
       this.#segmentHash(crypttextTree, segment, signal),
     ]);
     const blocks = answers.map(({ shareNumber, value }) => ({ shareNumber, block: value }));
-    const { readKey } = this.#capability;
-    return decodeSegment(this.#context.crypto, codec, file, { number: segment, segmentHash, readKey }, blocks);
+    const { crypto } = this.#context;
+    const capability = this.#capability;
+    const proven = { number: segment, segmentHash };
+    return capability.kind === 'chk'
+      ? decodeSegment(crypto, codec, file, { ...proven, readKey: capability.readKey }, blocks)
+      : decodeCiphertext(crypto, codec, file, proven, blocks);
   }
 
   async #segmentHash(tree: MerkleVerifier, segment: number, signal: AbortSignal): Promise<Uint8Array> {
@@ -147,13 +172,14 @@ export class ImmutableReader {
   }
 
   async #openFile(signal: AbortSignal): Promise<OpenFile> {
-    const [answer] = await this.#race.collect(1, (reader) => reader.ueb(), signal);
+    const [answer] = await this.#race.collect(1, (reader) => reader.uebBytes(), signal);
     if (answer === undefined) throw new RangeError('a collection of one has one answer');
-    const ueb = answer.value;
+    const uebBytes = answer.value;
+    const ueb = decodeUeb(uebBytes);
     this.#checkUeb(ueb);
     const file = parametersOf(this.#capability, ueb.size, ueb.segmentSize);
     const crypttextTree = new MerkleVerifier(this.#context.crypto, file.segmentCount, ueb.crypttextRootHash);
-    return { ueb, file, codec: createErasureCodec(file.needed, file.total), crypttextTree };
+    return { ueb, uebBytes, file, codec: createErasureCodec(file.needed, file.total), crypttextTree };
   }
 
   #checkUeb(ueb: Ueb): void {

@@ -6,7 +6,7 @@
  * comes whole, in one request. What the guess missed is fetched where the header says it is.
  */
 import { ByteReader, equalBytes } from '#core/bytes.js';
-import type { ChkReadCapability } from '#core/capability/types.js';
+import type { ChkVerifyCapability } from '#core/capability/types.js';
 import type { CryptoProvider } from '#core/crypto.js';
 import { deriveBlockHash, deriveUebHash } from '#core/derive.js';
 import { TahoeError } from '#core/errors.js';
@@ -20,9 +20,10 @@ import {
 import type { ShareLayout } from '#core/immutable/layout.js';
 import { blockSizeOf, fileParameters } from '#core/immutable/parameters.js';
 import type { FileParameters } from '#core/immutable/parameters.js';
-import { decodeUeb, UEB_SIZE_MAX } from '#core/immutable/ueb.js';
+import { UEB_SIZE_MAX } from '#core/immutable/ueb.js';
 import type { Ueb } from '#core/immutable/ueb.js';
 import { MerkleVerifier, NODE_SIZE, verifyMerklePath } from '#core/merkle.js';
+import type { NodeRun } from '#core/merkle.js';
 import type { StorageServer } from '../storage-server.js';
 
 /** How much of a share's beginning and end is fetched before anything is known, in bytes. */
@@ -30,10 +31,13 @@ const SPECULATION_SIZE = 65_536;
 /** For one of the small reads that open a share. */
 const OPEN_TIMEOUT_MS = 30_000;
 
+/** What a capability, to read or to verify, says of a file's shares. */
+export type SharedFile = Pick<ChkVerifyCapability, 'uebHash' | 'needed' | 'total' | 'size'>;
+
 /** Which share, and for which file. */
 export interface ShareReaderOptions {
   readonly crypto: CryptoProvider;
-  readonly capability: ChkReadCapability;
+  readonly capability: SharedFile;
   /** 16 bytes. */
   readonly storageIndex: Uint8Array;
   readonly server: StorageServer;
@@ -64,35 +68,35 @@ export class ShareReader {
   }
 
   /**
-   * The URI extension block that this share carries.
-   * @throws ERR_HASH when it is not the one that the capability names; ERR_SHARE_LAYOUT, ERR_UEB; ERR_NO_SUCH_SHARE
+   * The URI extension block that this share carries, as its bytes.
+   * @throws ERR_HASH when it is not the one that the capability names; ERR_SHARE_LAYOUT; ERR_NO_SUCH_SHARE
    *   when the server no longer has the share; what the server's `read` throws.
    */
-  async ueb(): Promise<Ueb> {
+  async uebBytes(): Promise<Uint8Array> {
     const { crypto, capability } = this.#options;
-    const { offsets, fieldSize } = await this.#open();
+    const { offsets, fieldSize } = await this.layout();
     const begin = offsets.uriExtension + fieldSize;
-    const length = new ByteReader(await this.#bytes(offsets.uriExtension, begin));
+    const length = new ByteReader(await this.bytes(offsets.uriExtension, begin));
     const size = fieldSize === 4 ? length.uint32() : length.uint64();
     if (size > UEB_SIZE_MAX) throw layoutError(`its URI extension claims ${String(size)} bytes`);
-    const bytes = await this.#bytes(begin, begin + size);
+    const bytes = await this.bytes(begin, begin + size);
     if (!equalBytes(deriveUebHash(crypto, bytes), capability.uebHash)) {
       throw new TahoeError('ERR_HASH', { what: 'the URI extension block' });
     }
-    return decodeUeb(bytes);
+    return bytes;
   }
 
   /**
    * Block `segment` of this share.
    * @param ueb - the file's, proven.
-   * @throws as `ueb`, and ERR_HASH when the block or a hash above it was changed.
+   * @throws as `uebBytes`, and ERR_HASH when the block or a hash above it was changed.
    */
   async block(file: FileParameters, ueb: Ueb, segment: number, signal: AbortSignal): Promise<Uint8Array> {
     const { crypto } = this.#options;
-    const { offsets } = await this.#open();
+    const { offsets } = await this.layout();
     const begin = offsets.data + segment * file.blockSize;
     const [block, tree] = await Promise.all([
-      this.#bytes(begin, begin + blockSizeOf(file, segment), signal),
+      this.bytes(begin, begin + blockSizeOf(file, segment), signal),
       this.#provenBlockTree(file, ueb, segment),
     ]);
     const hash = tree.leafHash(segment);
@@ -104,18 +108,18 @@ export class ShareReader {
 
   /**
    * Fetches from this share what the file's crypttext hash tree wants for `segment`.
-   * @throws as `ueb`, and ERR_HASH when that does not prove the segment's hash.
+   * @throws as `uebBytes`, and ERR_HASH when that does not prove the segment's hash.
    */
   async proveSegmentHash(tree: MerkleVerifier, segment: number): Promise<void> {
-    const { offsets } = await this.#open();
+    const { offsets } = await this.layout();
     await this.#feed(tree, segment, offsets.crypttextHashTree);
     if (tree.leafHash(segment) === undefined) throw new TahoeError('ERR_HASH', { what: 'the crypttext hash tree' });
   }
 
   #provenBlockTree(file: FileParameters, ueb: Ueb, segment: number): Promise<MerkleVerifier> {
     const proven = this.#treeQueue.then(async () => {
-      const { offsets } = await this.#open();
-      this.#blockTree ??= this.#openBlockTree(file, ueb);
+      const { offsets } = await this.layout();
+      this.#blockTree ??= this.openBlockTree(file, ueb);
       const tree = await this.#blockTree;
       await this.#feed(tree, segment, offsets.blockHashes);
       return tree;
@@ -124,13 +128,16 @@ export class ShareReader {
     return proven;
   }
 
-  /** The root of the share's block tree is its leaf in the share hash tree. */
-  async #openBlockTree(file: FileParameters, ueb: Ueb): Promise<MerkleVerifier> {
+  /**
+   * A new verifier of the share's block tree, whose root is the share's leaf in the share hash tree.
+   * @throws as `uebBytes`, and ERR_HASH when the share hashes do not lead to the file's root.
+   */
+  async openBlockTree(file: FileParameters, ueb: Ueb): Promise<MerkleVerifier> {
     const { crypto } = this.#options;
-    const { offsets } = await this.#open();
+    const { offsets } = await this.layout();
     const size = offsets.uriExtension - offsets.shareHashes;
     if (size < 0 || size > SHARE_HASHES_SIZE_MAX) throw layoutError(`its share hashes fill ${String(size)} bytes`);
-    const nodes = decodeShareHashes(await this.#bytes(offsets.shareHashes, offsets.uriExtension));
+    const nodes = decodeShareHashes(await this.bytes(offsets.shareHashes, offsets.uriExtension));
     const tree = { leafCount: file.total, root: ueb.shareRootHash };
     const root = verifyMerklePath(crypto, tree, this.shareNumber, nodes);
     if (root === undefined) throw new TahoeError('ERR_HASH', { what: 'the share hash tree' });
@@ -138,16 +145,21 @@ export class ShareReader {
   }
 
   async #feed(tree: MerkleVerifier, leaf: number, treeOffset: number): Promise<void> {
-    const runs = await Promise.all(
-      tree.wanted(leaf).map(async ({ first, count }) => {
-        const begin = treeOffset + first * NODE_SIZE;
-        return { first, bytes: await this.#bytes(begin, begin + count * NODE_SIZE) };
-      }),
-    );
-    tree.accept(leaf, runs);
+    tree.accept(leaf, await this.treeNodes(treeOffset, tree.wanted(leaf)));
   }
 
-  #open(): Promise<ShareLayout> {
+  /** Runs of nodes of the tree at `treeOffset`, proven by nothing. @throws as `bytes`. */
+  treeNodes(treeOffset: number, runs: readonly NodeRun[]): Promise<{ first: number; bytes: Uint8Array }[]> {
+    return Promise.all(
+      runs.map(async ({ first, count }) => {
+        const begin = treeOffset + first * NODE_SIZE;
+        return { first, bytes: await this.bytes(begin, begin + count * NODE_SIZE) };
+      }),
+    );
+  }
+
+  /** Where the share's sections are, as it says itself. @throws ERR_SHARE_LAYOUT; what the server's `read` throws. */
+  layout(): Promise<ShareLayout> {
     this.#layout ??= this.#speculate();
     return this.#layout;
   }
@@ -170,8 +182,11 @@ export class ShareReader {
     return decodeShareHeader((this.#fetched[0]?.bytes ?? new Uint8Array(0)).subarray(0, SHARE_HEADER_SIZE_MAX));
   }
 
-  /** Exactly bytes begin … end of the share. */
-  async #bytes(begin: number, end: number, signal?: AbortSignal): Promise<Uint8Array> {
+  /**
+   * Exactly bytes begin … end of the share, proven by nothing.
+   * @throws ERR_SHARE_LAYOUT when it is shorter; what the server's `read` throws.
+   */
+  async bytes(begin: number, end: number, signal?: AbortSignal): Promise<Uint8Array> {
     for (const fetched of this.#fetched) {
       const offset = begin - fetched.begin;
       if (offset >= 0 && offset + (end - begin) <= fetched.bytes.length) {

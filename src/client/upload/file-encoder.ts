@@ -6,11 +6,10 @@
  */
 import type { BulkCrypto } from '#core/crypto.js';
 import { createErasureCodec } from '#core/erasure/codec.js';
-import { ShareEncoder } from '#core/immutable/encoder.js';
-import type { EncodedFile } from '#core/immutable/encoder.js';
+import { CiphertextEncoder, ShareEncoder } from '#core/immutable/encoder.js';
+import type { EncodedFile, EncodedShares } from '#core/immutable/encoder.js';
 import { segmentSizeOf } from '#core/immutable/parameters.js';
 import type { FileParameters } from '#core/immutable/parameters.js';
-import type { KeyedPlaintext } from './plaintext.js';
 
 /** How many segments are encoded or wait to be sent at a time. */
 const ENCODE_COUNT = 2;
@@ -23,12 +22,19 @@ export interface EncodedSegment {
   readonly release: () => void;
 }
 
+/** What is to be encoded. */
+export interface SegmentSource {
+  readonly file: FileParameters;
+  /** Exactly `size` bytes from `offset`, asked for in order. They stay until the read after the next begins. */
+  read(offset: number, size: number): Promise<Uint8Array>;
+}
+
 /** Encodes one file. Segments must come in order, each exactly once. */
-export interface FileEncoder {
-  /** @param plaintext - as many bytes as the next segment has; it is read before this returns. */
-  encode(plaintext: Uint8Array): Promise<EncodedSegment>;
+export interface FileEncoder<Encoded extends EncodedShares = EncodedFile> {
+  /** @param bytes - as many as the next segment has; they are read before this returns. */
+  encode(bytes: Uint8Array): Promise<EncodedSegment>;
   /** Ends the file after its last segment. */
-  finish(): Promise<EncodedFile>;
+  finish(): Promise<Encoded>;
   /** Gives up what it holds; idempotent. */
   close(): void;
 }
@@ -38,16 +44,16 @@ export type OpenEncoder = (file: FileParameters, readKey: Uint8Array) => FileEnc
 
 /**
  * The segments of a file in order, each asked for while those before it are being sent.
- * @throws what `plaintext` and `encoder` throw.
+ * @throws what `source` and `encoder` throw.
  */
 export async function* encodedSegments(
-  plaintext: KeyedPlaintext,
-  encoder: FileEncoder,
+  source: SegmentSource,
+  encoder: FileEncoder<EncodedShares>,
 ): AsyncGenerator<EncodedSegment, void> {
-  const { file } = plaintext;
+  const { file } = source;
   let reading: Promise<unknown> = Promise.resolve();
   const begin = (segment: number): Promise<EncodedSegment> => {
-    const bytes = reading.then(() => plaintext.read(segment * file.segmentSize, segmentSizeOf(file, segment)));
+    const bytes = reading.then(() => source.read(segment * file.segmentSize, segmentSizeOf(file, segment)));
     const encoded = bytes.then((segmentBytes) => encoder.encode(segmentBytes));
     encoded.catch(() => undefined); // It is awaited in its turn, unless the upload ends before.
     reading = bytes;
@@ -64,17 +70,35 @@ export async function* encodedSegments(
 
 /** Encodes on the thread that asks. */
 export function localEncoders(crypto: BulkCrypto): OpenEncoder {
-  return (file, readKey) => {
-    const encoder = new ShareEncoder(crypto, createErasureCodec(file.needed, file.total), file, readKey);
-    const spare: Uint8Array[] = [];
-    return {
-      encode(plaintext) {
-        const blocks = encoder.encodeSegment(plaintext, spare.splice(0));
-        const secondary = blocks.slice(file.needed);
-        return Promise.resolve({ blocks, release: () => void spare.push(...secondary) });
-      },
-      finish: () => Promise.resolve(encoder.finish()),
-      close() {},
-    };
+  return (file, readKey) =>
+    localEncoder(new ShareEncoder(crypto, createErasureCodec(file.needed, file.total), file, readKey));
+}
+
+/** Encodes ciphertext on the thread that asks. @param ueb - the file's URI extension block, which is kept. */
+export function ciphertextEncoder(
+  crypto: BulkCrypto,
+  file: FileParameters,
+  ueb: Uint8Array,
+): FileEncoder<EncodedShares> {
+  return localEncoder(new CiphertextEncoder(crypto, createErasureCodec(file.needed, file.total), file, ueb));
+}
+
+function localEncoder<Encoded extends EncodedShares>(encoder: {
+  readonly file: FileParameters;
+  encodeSegment(bytes: Uint8Array, spare: readonly Uint8Array[]): Uint8Array[];
+  finish(): Encoded;
+}): FileEncoder<Encoded> {
+  const spare: Uint8Array[] = [];
+  return {
+    encode(bytes) {
+      const blocks = encoder.encodeSegment(bytes, spare.splice(0));
+      const secondary = blocks.slice(encoder.file.needed);
+      return Promise.resolve({ blocks, release: () => void spare.push(...secondary) });
+    },
+    finish: () =>
+      new Promise((resolve) => {
+        resolve(encoder.finish());
+      }),
+    close() {},
   };
 }

@@ -6,6 +6,7 @@
  * what they leave is placed anew. Every round makes at least one server fewer, so it ends.
  * @see Tahoe-LAFS docs/specifications/servers-of-happiness.rst
  */
+import { setMaxListeners } from 'node:events';
 import { formatBase32 } from '#core/base32.js';
 import type { Log, Random } from '#core/environment.js';
 import { reasonOf, TahoeError } from '#core/errors.js';
@@ -30,10 +31,19 @@ export interface SelectionRequest {
   readonly allocatedSize: number;
   /** Connected servers in permuted order. */
   readonly servers: readonly StorageServer[];
+  /** What a check has found, by server id. Then no server is asked what it holds, and those not found are not used. */
+  readonly checked?: ReadonlyMap<string, CheckedShares>;
   readonly random: Random;
   readonly log: Log;
   readonly signal: AbortSignal;
   leaseSecrets(server: StorageServer): LeaseSecrets;
+}
+
+/** What lies on one server, by number. */
+export interface CheckedShares {
+  readonly good: ReadonlySet<number>;
+  /** What is no use, and keeps the server from taking a better one. */
+  readonly spoiled: ReadonlySet<number>;
 }
 
 /** Room reserved for one share on one server. */
@@ -54,6 +64,7 @@ interface Candidate {
   readonly server: StorageServer;
   /** What it held before, and what is reserved on it. */
   readonly existing: Set<number>;
+  readonly spoiled: ReadonlySet<number>;
   readonly reserved: Set<number>;
   writable: boolean;
   usable: boolean;
@@ -66,7 +77,7 @@ interface Candidate {
 export async function selectServers(request: SelectionRequest): Promise<Selection> {
   const selector = new ServerSelector(request);
   try {
-    await selector.askWhatTheyHold();
+    if (request.checked === undefined) await selector.askWhatTheyHold();
     await selector.reserve();
     return await selector.result();
   } catch (error) {
@@ -84,9 +95,8 @@ class ServerSelector {
   constructor(request: SelectionRequest) {
     if (request.servers.length === 0) throw new TahoeError('ERR_NO_SERVERS', { reason: 'none is connected' });
     this.#request = request;
-    this.#candidates = request.servers
-      .slice(0, 2 * request.total)
-      .map((server) => ({ server, existing: new Set(), reserved: new Set(), writable: true, usable: true }));
+    setMaxListeners(0, request.signal); // every server that is asked listens
+    this.#candidates = candidatesOf(request);
   }
 
   async askWhatTheyHold(): Promise<void> {
@@ -142,6 +152,7 @@ class ServerSelector {
       this.#request.total,
       { writable: writable.map(idOf), readOnly: readOnly.map(idOf) },
       this.#holdings(),
+      this.#spoiled(),
     );
     return writable
       .map((candidate): [Candidate, Set<number>] => {
@@ -164,7 +175,7 @@ class ServerSelector {
         { shareNumbers, allocatedSize, uploadSecret, ...secrets },
         this.#callOptions(),
       );
-      for (const share of reply.alreadyHave) candidate.existing.add(share);
+      for (const share of reply.alreadyHave) if (!candidate.spoiled.has(share)) candidate.existing.add(share);
       for (const shareNumber of reply.allocated) {
         candidate.reserved.add(shareNumber);
         this.#reservations.push({ server, shareNumber, uploadSecret });
@@ -222,9 +233,28 @@ class ServerSelector {
     return new Map(this.#usable().map((candidate) => [idOf(candidate), heldBy(candidate)]));
   }
 
+  #spoiled(): Map<string, ReadonlySet<number>> {
+    const spoilt = this.#usable().filter(({ spoiled }) => spoiled.size > 0);
+    return new Map(spoilt.map((candidate) => [idOf(candidate), candidate.spoiled]));
+  }
+
   #callOptions(): { signal: AbortSignal; timeoutMs: number } {
     return { signal: this.#request.signal, timeoutMs: SELECTION_TIMEOUT_MS };
   }
+}
+
+/** The first 2·N servers, or all that were checked: those are not asked one by one. */
+function candidatesOf({ servers, checked, total }: SelectionRequest): Candidate[] {
+  const chosen =
+    checked === undefined ? servers.slice(0, 2 * total) : servers.filter(({ serverId }) => checked.has(serverId));
+  return chosen.map((server) => ({
+    server,
+    existing: new Set(checked?.get(server.serverId)?.good),
+    spoiled: checked?.get(server.serverId)?.spoiled ?? new Set(),
+    reserved: new Set(),
+    writable: true,
+    usable: true,
+  }));
 }
 
 function idOf(candidate: Candidate): string {

@@ -1,54 +1,53 @@
 /**
- * Turns a file's plaintext into the shares of a CHK file, segment by segment.
+ * Turns a file's plaintext into the shares of a CHK file, segment by segment; or its ciphertext, for a repair.
  *
  * For each segment in order, `encodeSegment` gives the `total` blocks that go to the shares' data; after the
  * last, `finish` gives what follows the data in each share, and the capability. It holds one hash per block
  * and segment, never the data. Nothing here knows where the plaintext comes from or where shares go.
  * @see Tahoe-LAFS docs/specifications/file-encoding.rst
  */
-import { concat } from '../bytes.js';
+import { concat, equalBytes } from '../bytes.js';
 import { chkReadCapability } from '../capability/types.js';
 import type { ChkReadCapability } from '../capability/types.js';
 import type { BulkCrypto, StreamCipher } from '../crypto.js';
 import { crypttextHasher, deriveBlockHash, deriveCrypttextSegmentHash, deriveUebHash } from '../derive.js';
 import type { TaggedHasher } from '../derive.js';
 import type { ErasureCodec } from '../erasure/codec.js';
+import { TahoeError } from '../errors.js';
 import { buildMerkleTree, encodeMerkleTree, NODE_SIZE, nodeCount, paddedLeafCount, siblingNodes } from '../merkle.js';
 import { encodeShareHashes, layoutOf } from './layout.js';
 import type { WrittenShareLayout } from './layout.js';
 import { blockSizeOf, segmentSizeOf } from './parameters.js';
 import type { FileParameters } from './parameters.js';
-import { encodeUeb } from './ueb.js';
+import { decodeUeb, encodeUeb } from './ueb.js';
+import type { UebHashes } from './ueb.js';
 
-/** What `finish` gives. */
-export interface EncodedFile {
+/** What follows the data in each share of a file. */
+export interface EncodedShares {
   /** For each share number, the bytes from `offsets.plaintextHashTree` to the share's end. */
   readonly trailers: readonly Uint8Array[];
+}
+
+/** What `ShareEncoder.finish` gives. */
+export interface EncodedFile extends EncodedShares {
   readonly capability: ChkReadCapability;
 }
 
-/** Encodes one file. Segments must come in order, each exactly once. */
+/** Encodes the plaintext of one file. Segments must come in order, each exactly once. */
 export class ShareEncoder {
   readonly file: FileParameters;
   readonly layout: WrittenShareLayout;
-  readonly #crypto: BulkCrypto;
-  readonly #codec: ErasureCodec;
   readonly #readKey: Uint8Array;
   readonly #cipher: StreamCipher;
-  readonly #crypttextHasher: TaggedHasher;
-  readonly #segmentHashes: Uint8Array[] = [];
-  readonly #blockHashes: Uint8Array[][];
+  readonly #inner: CiphertextEncoder;
 
   /** @param readKey - 16 bytes. @param codec - for the file's `needed` and `total`. */
   constructor(crypto: BulkCrypto, codec: ErasureCodec, file: FileParameters, readKey: Uint8Array) {
     this.file = file;
-    this.layout = layoutOf(file);
-    this.#crypto = crypto;
-    this.#codec = codec;
+    this.#inner = new CiphertextEncoder(crypto, codec, file);
+    this.layout = this.#inner.layout;
     this.#readKey = readKey;
     this.#cipher = crypto.aesCtr(readKey, 0);
-    this.#crypttextHasher = crypttextHasher(crypto);
-    this.#blockHashes = Array.from({ length: file.total }, () => []);
   }
 
   /**
@@ -58,11 +57,55 @@ export class ShareEncoder {
    * @returns `total` blocks, by share number. The first `needed` are views of one array.
    */
   encodeSegment(plaintext: Uint8Array, spare: readonly Uint8Array[] = []): Uint8Array[] {
+    this.#inner.checkNextSize(plaintext);
+    return this.#inner.encodeSegment(this.#cipher.process(plaintext), spare);
+  }
+
+  /** Ends the file after its last segment. */
+  finish(): EncodedFile {
+    const { trailers, uebHash } = this.#inner.finish();
+    const { needed, total, size } = this.file;
+    return { trailers, capability: chkReadCapability({ readKey: this.#readKey, uebHash, needed, total, size }) };
+  }
+}
+
+/** Encodes what is encrypted already, the same way. */
+export class CiphertextEncoder {
+  readonly file: FileParameters;
+  readonly layout: WrittenShareLayout;
+  readonly #crypto: BulkCrypto;
+  readonly #codec: ErasureCodec;
+  readonly #ueb: Uint8Array | undefined;
+  readonly #crypttextHasher: TaggedHasher;
+  readonly #segmentHashes: Uint8Array[] = [];
+  readonly #blockHashes: Uint8Array[][];
+
+  /**
+   * @param codec - for the file's `needed` and `total`.
+   * @param ueb - the URI extension block that the file has already: it is kept as it is, whatever else it says.
+   */
+  constructor(crypto: BulkCrypto, codec: ErasureCodec, file: FileParameters, ueb?: Uint8Array) {
+    this.file = file;
+    this.layout = layoutOf(file, ueb?.length);
+    this.#crypto = crypto;
+    this.#codec = codec;
+    this.#ueb = ueb;
+    this.#crypttextHasher = crypttextHasher(crypto);
+    this.#blockHashes = Array.from({ length: file.total }, () => []);
+  }
+
+  /** @throws RangeError unless `bytes` are as many as the next segment has. */
+  checkNextSize(bytes: Uint8Array): void {
     const segment = this.#segmentHashes.length;
-    if (plaintext.length !== segmentSizeOf(this.file, segment)) {
-      throw new RangeError(`segment ${String(segment)} has ${String(plaintext.length)} bytes`);
+    if (bytes.length !== segmentSizeOf(this.file, segment)) {
+      throw new RangeError(`segment ${String(segment)} has ${String(bytes.length)} bytes`);
     }
-    const crypttext = this.#cipher.process(plaintext);
+  }
+
+  /** Codes the next segment. @see ShareEncoder.encodeSegment */
+  encodeSegment(crypttext: Uint8Array, spare: readonly Uint8Array[] = []): Uint8Array[] {
+    this.checkNextSize(crypttext);
+    const segment = this.#segmentHashes.length;
     this.#crypttextHasher.update(crypttext);
     this.#segmentHashes.push(deriveCrypttextSegmentHash(this.#crypto, crypttext));
     const primary = splitBlocks(crypttext, this.file.needed, blockSizeOf(this.file, segment));
@@ -71,12 +114,16 @@ export class ShareEncoder {
     return blocks;
   }
 
-  /** Ends the file after its last segment. */
-  finish(): EncodedFile {
+  /**
+   * Ends the file after its last segment.
+   * @returns also the hash of the URI extension block, 32 bytes.
+   * @throws ERR_HASH when the file has a URI extension block and this is not what it speaks of.
+   */
+  finish(): EncodedShares & { readonly uebHash: Uint8Array } {
     const crypttextTree = buildMerkleTree(this.#crypto, this.#segmentHashes);
     const blockTrees = this.#blockHashes.map((hashes) => buildMerkleTree(this.#crypto, hashes));
     const shareTree = buildMerkleTree(this.#crypto, blockTrees.map(rootOf));
-    const ueb = encodeUeb(this.file, {
+    const ueb = this.#uebOf({
       crypttextHash: this.#crypttextHasher.digest(),
       crypttextRootHash: rootOf(crypttextTree),
       shareRootHash: rootOf(shareTree),
@@ -85,9 +132,16 @@ export class ShareEncoder {
     const trailers = blockTrees.map((blockTree, share) =>
       this.#trailer(encodedCrypttextTree, blockTree, this.#shareHashes(shareTree, share), ueb),
     );
-    const { needed, total, size } = this.file;
-    const uebHash = deriveUebHash(this.#crypto, ueb);
-    return { trailers, capability: chkReadCapability({ readKey: this.#readKey, uebHash, needed, total, size }) };
+    return { trailers, uebHash: deriveUebHash(this.#crypto, ueb) };
+  }
+
+  #uebOf(hashes: UebHashes): Uint8Array {
+    if (this.#ueb === undefined) return encodeUeb(this.file, hashes);
+    const { crypttextRootHash, shareRootHash } = decodeUeb(this.#ueb);
+    if (!equalBytes(crypttextRootHash, hashes.crypttextRootHash) || !equalBytes(shareRootHash, hashes.shareRootHash)) {
+      throw new TahoeError('ERR_HASH', { what: 'the file that was encoded again' });
+    }
+    return this.#ueb;
   }
 
   #trailer(crypttextTree: Uint8Array, blockTree: Uint8Array[], shareHashes: Uint8Array, ueb: Uint8Array): Uint8Array {

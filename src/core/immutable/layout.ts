@@ -27,7 +27,8 @@ import { uebSize } from './ueb.js';
 const UINT32_LIMIT = 2 ** 32;
 const VERSION_SIZE = 4;
 const FIELD_COUNT = 8;
-const SHARE_HASH_RECORD_SIZE = 2 + NODE_SIZE;
+/** One node of the share hashes: its number and its hash; in bytes. */
+export const SHARE_HASH_RECORD_SIZE = 2 + NODE_SIZE;
 
 /** The longest header: version 2. A reader that asks for so many bytes first has all of either version's. */
 export const SHARE_HEADER_SIZE_MAX = VERSION_SIZE + FIELD_COUNT * 8;
@@ -56,16 +57,23 @@ export interface WrittenShareLayout extends ShareLayout {
   readonly allocatedSize: number;
 }
 
-/** The layout that a writer gives every share of such a file. */
-export function layoutOf(file: FileParameters): WrittenShareLayout {
-  const first = layoutOfVersion(file, 1);
+/**
+ * The layout that a writer gives every share of such a file.
+ * @param uebLength - of its URI extension block, in bytes, where that is not one of ours.
+ */
+export function layoutOf(file: FileParameters, uebLength?: number): WrittenShareLayout {
+  const first = layoutOfVersion(file, 1, uebLength);
   const outgrown =
     file.blockSize >= UINT32_LIMIT || shareDataSize(file) >= UINT32_LIMIT || first.offsets.uriExtension >= UINT32_LIMIT;
-  return outgrown ? layoutOfVersion(file, 2) : first;
+  return outgrown ? layoutOfVersion(file, 2, uebLength) : first;
 }
 
 /** The same in a given version, whether it fits or not. */
-export function layoutOfVersion(file: FileParameters, version: 1 | 2): WrittenShareLayout {
+export function layoutOfVersion(
+  file: FileParameters,
+  version: 1 | 2,
+  uebLength: number = uebSize(file),
+): WrittenShareLayout {
   const fieldSize = version === 1 ? 4 : 8;
   const treeSize = nodeCount(file.segmentCount) * NODE_SIZE;
   const shareHashCount = siblingNodes(file.total, 0).length + 1;
@@ -79,7 +87,7 @@ export function layoutOfVersion(file: FileParameters, version: 1 | 2): WrittenSh
     version,
     fieldSize,
     offsets: { data, plaintextHashTree, crypttextHashTree, blockHashes, shareHashes, uriExtension },
-    allocatedSize: uriExtension + fieldSize + uebSize(file),
+    allocatedSize: uriExtension + fieldSize + uebLength,
   };
 }
 

@@ -7,7 +7,7 @@
  * five of them; k, N and the file's size it takes from the capability, and it ignores what is redundant.
  * @see Tahoe-LAFS docs/specifications/file-encoding.rst, "URI Extension Block"
  */
-import { concat, fromUtf8, utf8 } from '../bytes.js';
+import { concat, equalBytes, fromUtf8, utf8 } from '../bytes.js';
 import { TahoeError } from '../errors.js';
 import { decodeNetstring, encodeNetstring } from '../netstring.js';
 import { NODE_SIZE } from '../merkle.js';
@@ -79,6 +79,25 @@ export function decodeUeb(bytes: Uint8Array): Ueb {
     throw uebError('its segment size and count do not fit the size');
   }
   return ueb;
+}
+
+/** What a writer says again in a UEB although the capability or another field has it. */
+const redundantKeys = ['codec_name', 'codec_params', 'tail_codec_params', 'needed_shares', 'total_shares'];
+
+/**
+ * Whether what a UEB says twice is the same both times. Readers do not look at it; a verifier does.
+ * @param bytes - a UEB that `decodeUeb` takes.
+ * @param file - as the capability and the UEB's segment size have it.
+ */
+export function isUebConsistent(bytes: Uint8Array, file: FileParameters): boolean {
+  const hash = new Uint8Array(NODE_SIZE);
+  const hashes = { crypttextHash: hash, crypttextRootHash: hash, shareRootHash: hash };
+  const expected = decodeUebFields(encodeUeb(file, hashes));
+  const found = decodeUebFields(bytes);
+  return redundantKeys.every((key) => {
+    const [value, wanted] = [found.get(key), expected.get(key)];
+    return value === undefined || (wanted !== undefined && equalBytes(value, wanted));
+  });
 }
 
 /**

@@ -1,0 +1,51 @@
+/** What a server says that is not so, for each operation: a reply goes in, another of the same shape comes out. */
+import type { OperationName } from '#client/storage-server-decorator.js';
+import type { AllocateReply } from '#wire/storage.js';
+import type { Chance } from '../fixtures/chance.js';
+
+const SHARE_NUMBER_LIMIT = 16;
+const UNKNOWN_VERSION = 7;
+
+/** The reply, changed; now and then it is left as it is, for a liar who always lies is soon found out. */
+export function lieAbout<Reply>(operation: OperationName, reply: Reply, chance: Chance): Reply {
+  if (chance.oneIn(4)) return reply;
+  return (lies[operation]?.(reply, chance) as Reply | undefined) ?? reply;
+}
+
+/** The reply of a server whose shares are of a version that nobody knows. */
+export function withWrongVersion<Reply>(operation: OperationName, reply: Reply): Reply {
+  if (operation !== 'read' && operation !== 'readMutable') return reply;
+  if (reply instanceof Uint8Array && reply.length >= 4) reply.set([0, 0, 0, UNKNOWN_VERSION]);
+  return reply;
+}
+
+type Lie = (reply: unknown, chance: Chance) => unknown;
+
+const lies: Partial<Readonly<Record<OperationName, Lie>>> = {
+  read: lieAboutBytes,
+  readMutable: lieAboutBytes,
+  listShares: lieAboutShares,
+  listMutableShares: lieAboutShares,
+  allocate: (reply, chance) => {
+    const { alreadyHave, allocated } = reply as AllocateReply;
+    const claimed = chance.below(SHARE_NUMBER_LIMIT);
+    if (allocated.has(claimed)) return reply;
+    return { alreadyHave: new Set([...alreadyHave, claimed]), allocated };
+  },
+  write: (reply) => ({ complete: !(reply as { complete: boolean }).complete }),
+  addLease: (reply) => reply !== true,
+};
+
+function lieAboutBytes(reply: unknown, chance: Chance): unknown {
+  if (!(reply instanceof Uint8Array) || reply.length === 0) return reply;
+  if (chance.oneIn(4)) return reply.subarray(0, chance.below(reply.length));
+  const place = chance.below(reply.length);
+  reply[place] = (reply[place] ?? 0) ^ (1 << chance.below(8));
+  return reply;
+}
+
+function lieAboutShares(reply: unknown, chance: Chance): unknown {
+  const shares = [...(reply as ReadonlySet<number>)];
+  if (chance.oneIn(2)) return new Set(shares.slice(1));
+  return new Set([...shares, chance.below(SHARE_NUMBER_LIMIT)]);
+}
