@@ -9,7 +9,7 @@
 import { constants } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { silentLog } from '#core/environment.js';
-import type { Log } from '#core/environment.js';
+import type { Clock, Log } from '#core/environment.js';
 import { isTahoeError, reasonOf, TahoeError } from '#core/errors.js';
 import { DiskFile } from './disk-file.js';
 import type { SyncRunner } from './disk-file.js';
@@ -18,6 +18,7 @@ import { diskError, isFull, onDisk, systemCodeOf } from './disk-error.js';
 import { DiskLayout, shareNumberOfEntry } from './disk-layout.js';
 import { nodeFileSystem } from './file-system.js';
 import type { FileSystem, OpenFile } from './file-system.js';
+import { QuickReads } from './quick-reads.js';
 import { ADVISORY_COUNT_MAX } from './share-store.js';
 import { ShareCommits } from './share-commit.js';
 import type { NoShareFile, PreparedShare, ShareChange, ShareFile, ShareFiles } from './share-files.js';
@@ -49,6 +50,8 @@ export interface DiskFilesOptions {
   /** When it is lost nothing is written, removed or acknowledged any more. */
   readonly ownership?: StoreOwnership | undefined;
   readonly log?: Log | undefined;
+  /** What tells how quick the disk is; without it no read is done at once. */
+  readonly clock?: Clock | undefined;
 }
 
 /** The files of one storage directory. */
@@ -57,6 +60,7 @@ export class DiskFiles implements ShareFiles {
   readonly #system: FileSystem;
   readonly #directories: DirectorySync;
   readonly #ownership: StoreOwnership | undefined;
+  readonly #quickReads: QuickReads | undefined;
   readonly #durable = new Set<string>();
   readonly #commits: ShareCommits;
   #failure: string | undefined;
@@ -65,11 +69,12 @@ export class DiskFiles implements ShareFiles {
   #reportCount = 0;
 
   private constructor(layout: DiskLayout, options: DiskFilesOptions) {
-    const { system = nodeFileSystem, log = silentLog, ownership } = options;
+    const { clock, system = nodeFileSystem, log = silentLog, ownership } = options;
     this.#layout = layout;
     this.#system = system;
     this.#directories = options.directories ?? new DirectorySync((path) => syncDirectory(path, system));
     this.#ownership = ownership;
+    this.#quickReads = clock && new QuickReads(system, clock);
     this.#commits = new ShareCommits({
       layout,
       system,
@@ -139,7 +144,7 @@ export class DiskFiles implements ShareFiles {
   async #toShareFile(handle: OpenFile): Promise<ShareFile | NoShareFile> {
     try {
       const stats = await handle.stat();
-      if (stats.isFile()) return new DiskFile(handle, stats.size, this.#runSync);
+      if (stats.isFile()) return new DiskFile(handle, stats.size, this.#runSync, this.#quickReads);
     } catch (error) {
       await handle.close();
       throw diskError('opening a share', error);

@@ -22,6 +22,6 @@ export interface DiskStoreOptions extends StoreOptions {
  * @throws ERR_DISK, ERR_NO_SPACE.
  */
 export async function openDiskStore(options: DiskStoreOptions): Promise<ShareStore> {
-  const { directory, fileSystem: system, log, ownership } = options;
-  return new ContainerStore(await DiskFiles.open(directory, { system, log, ownership }), options);
+  const { clock, directory, fileSystem: system, log, ownership } = options;
+  return new ContainerStore(await DiskFiles.open(directory, { clock, system, log, ownership }), options);
 }
