@@ -2,15 +2,7 @@
  * The native crypto provider: OpenSSL through node:crypto, and libsodium for BLAKE2b-256, which OpenSSL has
  * only with 64 bytes of output. Node's own binding is ten to a hundred times faster than any WASM for the rest.
  */
-import {
-  createPrivateKey,
-  createPublicKey,
-  hash,
-  randomBytes,
-  sign,
-  timingSafeEqual,
-  verify,
-} from 'node:crypto';
+import { createPrivateKey, createPublicKey, hash, randomBytes, sign, timingSafeEqual, verify } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
 import sodium from 'libsodium-wrappers';
 import { concat } from './bytes.js';
