@@ -1,8 +1,7 @@
 /**
  * What one storage node does in a second, beside the reference's in one run.
  *
- *     node dist/bench/storage-node.js [--rounds N] [--scale FACTOR] [--only ours|reference]
- *         [--work 'BEGINNING OF A QUESTION']
+ *     node dist/bench/storage-node.js [--rounds N] [--scale FACTOR] [--only ours|reference] [--work WORDS]
  *
  * Both nodes run as processes on this machine; the requests are the protocol's, over HTTPS with kept-alive connections,
  * sent by a client that does as little as it can. The programs take turns, each round does the same number of requests
@@ -29,7 +28,7 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '5' },
     scale: { type: 'string', default: '1' },
     only: { type: 'string' },
-    work: { type: 'string' },
+    work: { type: 'string', default: '' },
   },
 });
 const scale = Number(values.scale);
@@ -166,7 +165,7 @@ interface Work {
   readonly action: (target: Target, connection: RawConnection) => Promise<void>;
 }
 
-const works: readonly Work[] = [
+const allWorks: readonly Work[] = [
   ...[1, 16].map((connectionCount) => ({
     question: '4 KiB reads',
     connectionCount,
@@ -201,6 +200,8 @@ const works: readonly Work[] = [
   })),
 ];
 
+const works = allWorks.filter(({ question }) => question.includes(values.work));
+
 async function startTarget(program: Program): Promise<{ grid: ProcessGrid; target: Target }> {
   const encoding = { needed: 1, happy: 1, total: 1 };
   const grid = await ProcessGrid.start({ storage: [program], gateways: [], encoding });
@@ -231,7 +232,7 @@ const targets = new Map<Program, { grid: ProcessGrid; target: Target }>();
 try {
   for (const program of programs) targets.set(program, await startTarget(program));
   for (let round = 0; round <= Number(values.rounds); round++) {
-    for (const work of works.filter(({ question }) => question.startsWith(values.work ?? ''))) {
+    for (const work of works) {
       for (const [program, { grid, target }] of targets) {
         execFileSync('sync');
         const count = Math.max(work.connectionCount, Math.round(work.count * scale));

@@ -36,7 +36,7 @@ export class QuickReads {
     const bytes = Buffer.allocUnsafe(size);
     try {
       // What fails or comes short is done once more, with care.
-      if (this.#readSync(fd, bytes, 0, size, position) < size) return undefined;
+      if (this.#readSync(fd, bytes, 0, size, position) !== size) return undefined;
     } catch {
       return undefined;
     }
