@@ -366,12 +366,14 @@ function isSameUpload(upload: Upload | undefined, request: AllocationRequest): b
 function toOpenShare(file: ShareFile, shape: ContainerShape): OpenShare {
   return {
     size: shape.dataSize,
-    async read(offset, size) {
+    async read(offset, size, room) {
       const wanted = Math.max(0, Math.min(size, shape.dataSize - offset));
-      const bytes = await file.read(CONTAINER_HEADER_SIZE + offset, wanted);
+      const bytes = await file.read(CONTAINER_HEADER_SIZE + offset, wanted, room);
       if (bytes.length < wanted) throw new TahoeError('ERR_CONTAINER', { reason: 'it became shorter' });
       return bytes;
     },
+    readNow: (offset, size) =>
+      offset + size <= shape.dataSize ? file.readNow?.(CONTAINER_HEADER_SIZE + offset, size) : undefined,
     close: () => file.close(),
   };
 }

@@ -19,6 +19,7 @@ import { diskError, isFull, onDisk, systemCodeOf } from './disk-error.js';
 import { DiskLayout, shareNumberOfEntry } from './disk-layout.js';
 import { nodeFileSystem } from './file-system.js';
 import type { FileSystem, OpenFile } from './file-system.js';
+import { QuickReads } from './quick-reads.js';
 import { ADVISORY_COUNT_MAX } from './share-store.js';
 import { ShareCommits } from './share-commit.js';
 import type { NoShareFile, PreparedShare, ShareChange, ShareFile, ShareFiles } from './share-files.js';
@@ -50,7 +51,10 @@ export interface DiskFilesOptions {
   /** When it is lost nothing is written, removed or acknowledged any more. */
   readonly ownership?: StoreOwnership | undefined;
   readonly log?: Log | undefined;
-  /** When small mutable writes are settled; without it, when the journal is full, and at the end. */
+  /**
+   * When small mutable writes are settled, and how quick the disk is. Without it they are settled when the journal is
+   * full, and at the end, and no read is done at once.
+   */
   readonly clock?: Clock | undefined;
   /** A file of the journal holds about so much, in bytes; 8 MiB unless given. */
   readonly journalSize?: number | undefined;
@@ -62,6 +66,7 @@ export class DiskFiles implements ShareFiles {
   readonly #system: FileSystem;
   readonly #directories: DirectorySync;
   readonly #ownership: StoreOwnership | undefined;
+  readonly #quickReads: QuickReads | undefined;
   readonly #durable = new Set<string>();
   readonly #commits: ShareCommits;
   readonly #journal: DiskJournal;
@@ -71,11 +76,12 @@ export class DiskFiles implements ShareFiles {
   #reportCount = 0;
 
   private constructor(layout: DiskLayout, options: DiskFilesOptions) {
-    const { system = nodeFileSystem, log = silentLog, ownership } = options;
+    const { clock, system = nodeFileSystem, log = silentLog, ownership } = options;
     this.#layout = layout;
     this.#system = system;
     this.#directories = options.directories ?? new DirectorySync((path) => syncDirectory(path, system));
     this.#ownership = ownership;
+    this.#quickReads = clock && new QuickReads(system, clock);
     this.#commits = new ShareCommits({
       layout,
       system,
@@ -180,7 +186,7 @@ export class DiskFiles implements ShareFiles {
   async #toShareFile(handle: OpenFile): Promise<ShareFile | NoShareFile> {
     try {
       const stats = await handle.stat();
-      if (stats.isFile()) return new DiskFile(handle, stats.size, this.#runSync);
+      if (stats.isFile()) return new DiskFile(handle, stats.size, this.#runSync, this.#quickReads);
     } catch (error) {
       await handle.close();
       throw diskError('opening a share', error);

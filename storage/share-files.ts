@@ -13,8 +13,13 @@ export const KEPT_FILE_SIZE_MAX = 64 * 1024;
 export interface ShareFile {
   /** The size when it was opened or made, in bytes. */
   readonly size: number;
-  /** @returns `size` bytes at `offset`, fewer only where the file ends; owned by the caller. */
-  read(offset: number, size: number): Promise<Uint8Array>;
+  /**
+   * @param room - where the bytes may be put, `size` or more.
+   * @returns `size` bytes at `offset`, fewer only where the file ends; owned by the caller.
+   */
+  read(offset: number, size: number, room?: Uint8Array): Promise<Uint8Array>;
+  /** The same without waiting, where that is possible and there are so many. */
+  readNow?(offset: number, size: number): Uint8Array | undefined;
   /** Writes all bytes of all parts at `offset`; a gap in front of them reads as zeros. */
   write(parts: readonly Uint8Array[], offset: number): Promise<void>;
   /** Makes bytes and size durable. */

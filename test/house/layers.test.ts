@@ -30,7 +30,7 @@ const outsideWorld: Readonly<Record<string, readonly string[]>> = {
   'storage/routes.ts': ['node:net'],
   'storage/disk-files.ts': ['node:fs', 'node:fs/promises'],
   'storage/disk-store.ts': ['node:fs', 'node:fs/promises'],
-  'storage/file-system.ts': ['node:fs/promises'],
+  'storage/file-system.ts': ['node:fs', 'node:fs/promises'],
   'storage/share-commit.ts': ['node:fs/promises'],
   'storage/journal-record.ts': ['node:zlib'],
   'storage/index/expired-shares.ts': ['node:fs/promises'],
