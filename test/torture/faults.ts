@@ -7,7 +7,7 @@ import type { TorturePart } from './part.js';
 /** @see sim-fault-sweep.ts */
 export const faultsPart: TorturePart = {
   summary: 'each call of a simulated disk fails with ENOSPC, EIO, EMFILE or EINTR, or does only a part',
-  options: { seeds: '12', seed: '1' },
+  options: { seeds: '6', seed: '1' },
   async run(options, tell) {
     const counts: FaultCounts = { faults: 0, states: 0, problems: [] };
     const first = countIn(options, 'seed');

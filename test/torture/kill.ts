@@ -21,7 +21,7 @@ const INDEX_KILL_COUNT = 150;
 /** @see kill-sweep.ts */
 export const killPart: TorturePart = {
   summary: 'kill -9 at each file-system call of a store and of its index, and again while they recover',
-  options: { work: '', at: '', then: '', recoveries: '12', stride: '1' },
+  options: { work: '', at: '', then: '', recoveries: '6', stride: '1' },
   async run(options, tell) {
     if (!straceWorks()) throw new Error('NOTHING WAS KILLED: strace is missing or may not attach');
     const works = killWorks.filter((work) => options['work'] === '' || work === options['work']);

@@ -32,20 +32,30 @@ function usage(): string {
   return ['npm run torture [-- PART [OPTION …]]', ...lines].join('\n');
 }
 
-async function runPart(name: string, part: TorturePart, args: string[]): Promise<PartReport & { seconds: number }> {
+/** @throws when there is none of that name. */
+function optionsOf(part: TorturePart, args: string[]): Record<string, string> {
   const wanted = Object.entries(part.options).map(([option, value]) => [option, { type: 'string', default: value }]);
   const { values } = parseArgs({ args, options: Object.fromEntries(wanted) as Record<string, { type: 'string' }> });
+  return Object.fromEntries(Object.entries(values).map(([option, value]) => [option, value ?? '']));
+}
+
+async function runPart(name: string, part: TorturePart, args: string[]): Promise<PartReport & { seconds: number }> {
   console.log(`=== ${name}: ${part.summary}`);
   const start = process.hrtime.bigint();
   const seconds = (): number => Math.round(Number(process.hrtime.bigint() - start) / 1e9);
-  const options = Object.fromEntries(Object.entries(values).map(([option, value]) => [option, value ?? '']));
   try {
-    const report = await part.run(options, (line) => console.log(line));
+    const report = await part.run(optionsOf(part, args), (line) => console.log(line));
     return { ...report, seconds: seconds() };
   } catch (error) {
-    console.log(`${name} came to no end: ${error instanceof Error ? (error.stack ?? '') : reasonOf(error)}`);
+    console.log(
+      `${name} came to no end: ${isUsage(error) ? usage() : error instanceof Error ? (error.stack ?? '') : reasonOf(error)}`,
+    );
     return { passed: 0, failed: 1, counts: {}, seconds: seconds() };
   }
+}
+
+function isUsage(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS');
 }
 
 function rowOf(cells: readonly string[]): string {
