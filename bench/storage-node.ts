@@ -1,15 +1,17 @@
 /**
  * What one storage node does in a second, beside the reference's in one run.
  *
- *     node dist/bench/storage-node.js [--rounds N] [--scale FACTOR] [--only ours|reference]
+ *     node dist/bench/storage-node.js [--rounds N] [--scale FACTOR] [--only ours|reference] [--work WORDS]
  *
  * Both nodes run as processes on this machine; the requests are the protocol's, over HTTPS with kept-alive connections,
  * sent by a client that does as little as it can. The programs take turns, each round does the same number of requests
  * of every kind, the first is not counted, and the disk is synced before each. Ours has every upload synced to the disk
- * before it answers; the reference syncs nothing. Prints one JSON line a result: requests or MB a second.
+ * before it answers; the reference syncs nothing. Prints one JSON line a result: requests or MB a second, and the
+ * processor time that the node took for each request, which other programs on the machine disturb less.
  */
 import { execFileSync } from 'node:child_process';
 import { randomBytes, randomInt } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
 import { parseArgs } from 'node:util';
 import { formatBase32 } from '#core/base32.js';
@@ -26,12 +28,15 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '5' },
     scale: { type: 'string', default: '1' },
     only: { type: 'string' },
+    work: { type: 'string', default: '' },
   },
 });
 const scale = Number(values.scale);
 const programs = (['ours', 'reference'] as const).filter(
   (program) => values.only === undefined || values.only === program,
 );
+/** What Linux counts processor time in. */
+const MS_PER_TICK = 10;
 const MEBIBYTE = 1 << 20;
 const SMALL_READ_SIZE = 4096;
 const UPLOAD_SIZE = 100_000;
@@ -160,7 +165,7 @@ interface Work {
   readonly action: (target: Target, connection: RawConnection) => Promise<void>;
 }
 
-const works: readonly Work[] = [
+const allWorks: readonly Work[] = [
   ...[1, 16].map((connectionCount) => ({
     question: '4 KiB reads',
     connectionCount,
@@ -195,6 +200,8 @@ const works: readonly Work[] = [
   })),
 ];
 
+const works = allWorks.filter(({ question }) => question.includes(values.work));
+
 async function startTarget(program: Program): Promise<{ grid: ProcessGrid; target: Target }> {
   const encoding = { needed: 1, happy: 1, total: 1 };
   const grid = await ProcessGrid.start({ storage: [program], gateways: [], encoding });
@@ -205,36 +212,62 @@ async function startTarget(program: Program): Promise<{ grid: ProcessGrid; targe
   return { grid, target: await Target.prepare(nurl.port, nurl.dangerousSwissnum()) };
 }
 
-const rates = new Map<Work, Map<Program, number[]>>();
+/** What was measured of one kind of work, round by round. */
+interface Measured {
+  readonly rates: number[];
+  /** Of the node's process, for each action. */
+  readonly processorMs: number[];
+}
+
+/** The processor time that a process has taken, in its own name and in the system's, in ms. */
+function processorMsOf(pid: number): number {
+  const text = readFileSync(`/proc/${String(pid)}/stat`, 'utf8');
+  // The name in parentheses may hold anything; user and system time are the 14th and 15th field.
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+  return (Number(fields[11]) + Number(fields[12])) * MS_PER_TICK;
+}
+
+const results = new Map<Work, Map<Program, Measured>>();
 const targets = new Map<Program, { grid: ProcessGrid; target: Target }>();
 try {
   for (const program of programs) targets.set(program, await startTarget(program));
   for (let round = 0; round <= Number(values.rounds); round++) {
     for (const work of works) {
-      for (const [program, { target }] of targets) {
+      for (const [program, { grid, target }] of targets) {
         execFileSync('sync');
         const count = Math.max(work.connectionCount, Math.round(work.count * scale));
+        const pid = grid.storage[0]?.pid ?? 0;
+        const before = processorMsOf(pid);
         const seconds = await target.withConnections(work.connectionCount, count, (connection) =>
           work.action(target, connection),
         );
         if (round === 0) continue;
-        const ofWork = rates.get(work) ?? new Map<Program, number[]>();
-        rates.set(work, ofWork.set(program, [...(ofWork.get(program) ?? []), (count * work.amount) / seconds]));
+        const ofWork = results.get(work) ?? new Map<Program, Measured>();
+        const measured = ofWork.get(program) ?? { rates: [], processorMs: [] };
+        measured.rates.push((count * work.amount) / seconds);
+        measured.processorMs.push((processorMsOf(pid) - before) / count);
+        results.set(work, ofWork.set(program, measured));
       }
     }
   }
 } finally {
   for (const { grid } of targets.values()) await grid.stop();
 }
-for (const [{ question, connectionCount, unit }, ofWork] of rates) {
+for (const [{ question, connectionCount, unit }, ofWork] of results) {
   const medians = programs.map((program) => {
-    const measured = ofWork.get(program) ?? [];
+    const { rates, processorMs } = ofWork.get(program) ?? { rates: [], processorMs: [] };
+    const [rate, least, most] = [median(rates), Math.min(...rates), Math.max(...rates)];
     const facts = { question, connections: connectionCount, program, unit };
-    printResult({ ...facts, rate: median(measured), least: Math.min(...measured), most: Math.max(...measured) });
-    return median(measured);
+    printResult({ ...facts, rate, least, most, processorMs: median(processorMs) });
+    return { rate, processorMs: median(processorMs) };
   });
   const [ours, reference] = medians;
   if (ours !== undefined && reference !== undefined) {
-    printResult({ question, connections: connectionCount, timesAsFast: ours / reference });
+    printResult({
+      question,
+      connections: connectionCount,
+      timesAsFast: ours.rate / reference.rate,
+      timesAsCheap: reference.processorMs / ours.processorMs,
+    });
   }
 }

@@ -27,7 +27,12 @@ export type Secrets<Kind extends SecretKind> = Readonly<Record<Kind, Uint8Array>
 /** All values of a header, one for each time that it was sent. @param name - in lower case. */
 export function headerValues(request: IncomingMessage, name: string): string[] {
   const { rawHeaders } = request;
-  return rawHeaders.filter((_, index) => index % 2 === 1 && rawHeaders[index - 1]?.toLowerCase() === name);
+  const values: string[] = [];
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    const [header = '', value = ''] = [rawHeaders[i], rawHeaders[i + 1]];
+    if (header.length === name.length && header.toLowerCase() === name) values.push(value);
+  }
+  return values;
 }
 
 /** Whether a request was told the secret of this server. */

@@ -18,6 +18,7 @@ import { advisoryName, formatAdvisory } from './disk-layout.js';
 import { closeOccupant, FinalPlaces, numbersOf } from './final-places.js';
 import type { Occupant, Occupants } from './final-places.js';
 import { KeyedLock } from './keyed-lock.js';
+import { KeptSlots } from './kept-slots.js';
 import { keepLease, keepMutableLease } from './lease-file.js';
 import { ALLOCATION_OWNER, ADDED_OWNER, createLease, leaseExpiry } from './leases.js';
 import { OpenShares } from './open-shares.js';
@@ -69,6 +70,7 @@ export class ContainerStore implements ShareStore {
   readonly #lock = new KeyedLock();
   readonly #openImmutable: OpenShares;
   readonly #openMutable: OpenShares;
+  readonly #kept: KeptSlots;
   /** Bytes by which mutable shares are being grown. */
   #growth = 0;
   /** Reports that were kept: what tells those of one millisecond apart. */
@@ -84,9 +86,11 @@ export class ContainerStore implements ShareStore {
     this.#places = new FinalPlaces({ files, ...this.#options });
     this.#openImmutable = new OpenShares(clock);
     this.#openMutable = new OpenShares(clock);
+    this.#kept = new KeptSlots(clock);
     events.listen(({ storageIndex, shareNumber }) => {
       this.#openImmutable.forget(storageIndex, shareNumber);
       this.#openMutable.forget(storageIndex, shareNumber);
+      this.#kept.forget(storageIndex);
     });
   }
 
@@ -196,6 +200,7 @@ export class ContainerStore implements ShareStore {
           events,
           files: this.#files,
           places: this.#places,
+          kept: this.#kept,
           nodeId,
           leaseExpiry: this.#leaseExpiry(),
           uploading: this.#uploads.of(storageIndex),
@@ -361,12 +366,14 @@ function isSameUpload(upload: Upload | undefined, request: AllocationRequest): b
 function toOpenShare(file: ShareFile, shape: ContainerShape): OpenShare {
   return {
     size: shape.dataSize,
-    async read(offset, size) {
+    async read(offset, size, room) {
       const wanted = Math.max(0, Math.min(size, shape.dataSize - offset));
-      const bytes = await file.read(CONTAINER_HEADER_SIZE + offset, wanted);
+      const bytes = await file.read(CONTAINER_HEADER_SIZE + offset, wanted, room);
       if (bytes.length < wanted) throw new TahoeError('ERR_CONTAINER', { reason: 'it became shorter' });
       return bytes;
     },
+    readNow: (offset, size) =>
+      offset + size <= shape.dataSize ? file.readNow?.(CONTAINER_HEADER_SIZE + offset, size) : undefined,
     close: () => file.close(),
   };
 }

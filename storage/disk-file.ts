@@ -4,6 +4,7 @@
  */
 import { onDisk, systemCodeOf } from './disk-error.js';
 import type { OpenFile } from './file-system.js';
+import type { QuickReads } from './quick-reads.js';
 import type { ShareFile } from './share-files.js';
 
 /** Times that a read is tried while signals interrupt it. */
@@ -17,15 +18,22 @@ export class DiskFile implements ShareFile {
   readonly size: number;
   readonly #handle: OpenFile;
   readonly #runSync: SyncRunner;
+  readonly #quickReads: QuickReads | undefined;
 
-  constructor(handle: OpenFile, size: number, runSync: SyncRunner) {
+  /** @param quickReads - what small reads are tried with. */
+  constructor(handle: OpenFile, size: number, runSync: SyncRunner, quickReads?: QuickReads) {
     this.#handle = handle;
     this.size = size;
     this.#runSync = runSync;
+    this.#quickReads = quickReads;
   }
 
-  async read(offset: number, size: number): Promise<Uint8Array> {
-    const bytes = new Uint8Array(Buffer.allocUnsafeSlow(size).buffer);
+  readNow(offset: number, size: number): Uint8Array | undefined {
+    return this.#quickReads?.read(this.#handle, offset, size);
+  }
+
+  async read(offset: number, size: number, room?: Uint8Array): Promise<Uint8Array> {
+    const bytes = room?.subarray(0, size) ?? new Uint8Array(Buffer.allocUnsafeSlow(size).buffer);
     let filled = 0;
     while (filled < size) {
       const bytesRead = await onDisk('reading a share', () => this.#readSome(bytes, filled, offset + filled));

@@ -9,15 +9,17 @@
 import { constants } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { silentLog } from '#core/environment.js';
-import type { Log } from '#core/environment.js';
+import type { Clock, Log } from '#core/environment.js';
 import { isTahoeError, reasonOf, TahoeError } from '#core/errors.js';
 import { DiskFile } from './disk-file.js';
 import type { SyncRunner } from './disk-file.js';
+import { DiskJournal } from './disk-journal.js';
 import { DirectorySync, syncDirectory } from './directory-sync.js';
 import { diskError, isFull, onDisk, systemCodeOf } from './disk-error.js';
 import { DiskLayout, shareNumberOfEntry } from './disk-layout.js';
 import { nodeFileSystem } from './file-system.js';
 import type { FileSystem, OpenFile } from './file-system.js';
+import { QuickReads } from './quick-reads.js';
 import { ADVISORY_COUNT_MAX } from './share-store.js';
 import { ShareCommits } from './share-commit.js';
 import type { NoShareFile, PreparedShare, ShareChange, ShareFile, ShareFiles } from './share-files.js';
@@ -49,6 +51,13 @@ export interface DiskFilesOptions {
   /** When it is lost nothing is written, removed or acknowledged any more. */
   readonly ownership?: StoreOwnership | undefined;
   readonly log?: Log | undefined;
+  /**
+   * When small mutable writes are settled, and how quick the disk is. Without it they are settled when the journal is
+   * full, and at the end, and no read is done at once.
+   */
+  readonly clock?: Clock | undefined;
+  /** A file of the journal holds about so much, in bytes; 8 MiB unless given. */
+  readonly journalSize?: number | undefined;
 }
 
 /** The files of one storage directory. */
@@ -57,19 +66,22 @@ export class DiskFiles implements ShareFiles {
   readonly #system: FileSystem;
   readonly #directories: DirectorySync;
   readonly #ownership: StoreOwnership | undefined;
+  readonly #quickReads: QuickReads | undefined;
   readonly #durable = new Set<string>();
   readonly #commits: ShareCommits;
+  readonly #journal: DiskJournal;
   #failure: string | undefined;
   #advisoryCount: number | undefined;
   /** Reports that this process began to write: no two unfinished ones have one name. */
   #reportCount = 0;
 
   private constructor(layout: DiskLayout, options: DiskFilesOptions) {
-    const { system = nodeFileSystem, log = silentLog, ownership } = options;
+    const { clock, system = nodeFileSystem, log = silentLog, ownership } = options;
     this.#layout = layout;
     this.#system = system;
     this.#directories = options.directories ?? new DirectorySync((path) => syncDirectory(path, system));
     this.#ownership = ownership;
+    this.#quickReads = clock && new QuickReads(system, clock);
     this.#commits = new ShareCommits({
       layout,
       system,
@@ -80,6 +92,18 @@ export class DiskFiles implements ShareFiles {
       removeDirectory: (storageIndex) => this.#removeIndexDirectory(storageIndex),
       settle: (storageIndex) => this.settle(storageIndex),
       distrust: (reason) => (this.#failure ??= reason),
+    });
+    this.#journal = new DiskJournal({
+      layout,
+      system,
+      log,
+      commits: this.#commits,
+      clock: options.clock,
+      fileSize: options.journalSize,
+      runSync: this.#runSync,
+      syncDirectory: (path) => this.#syncDirectory(path),
+      settle: (storageIndex, shareNumber) => this.#settleShare(storageIndex, shareNumber),
+      distrust: (error) => (this.#failure ??= `small writes could not be settled (${reasonOf(error)})`),
     });
   }
 
@@ -102,7 +126,26 @@ export class DiskFiles implements ShareFiles {
       for (const path of pathsUpTo(layout.writing, createdOurs)) await files.#syncDirectory(path);
     });
     await files.#commits.recover();
+    await files.#journal.recover();
     return files;
+  }
+
+  async #settleShare(storageIndex: Uint8Array, shareNumber: number): Promise<void> {
+    const file = await this.#openShare(storageIndex, shareNumber, constants.O_RDONLY);
+    if (file === 'absent') return;
+    if (file !== 'unusable') {
+      try {
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+    }
+    await this.settle(storageIndex);
+  }
+
+  async replace(storageIndex: Uint8Array, shareNumber: number, bytes: Uint8Array, isNew: boolean): Promise<void> {
+    this.#checkTrust();
+    await this.#journal.replace(storageIndex, shareNumber, bytes, isNew);
   }
 
   get failure(): string | undefined {
@@ -121,9 +164,13 @@ export class DiskFiles implements ShareFiles {
     shareNumber: number,
     access: 'read' | 'update',
   ): Promise<ShareFile | NoShareFile> {
+    if (access === 'update') await this.#journal.release(storageIndex);
+    return this.#openShare(storageIndex, shareNumber, access === 'read' ? constants.O_RDONLY : constants.O_RDWR);
+  }
+
+  async #openShare(storageIndex: Uint8Array, shareNumber: number, access: number): Promise<ShareFile | NoShareFile> {
     // Without O_NONBLOCK, opening a pipe would wait for somebody at its other end.
-    const flags =
-      (access === 'read' ? constants.O_RDONLY : constants.O_RDWR) | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+    const flags = access | constants.O_NOFOLLOW | constants.O_NONBLOCK;
     let handle: OpenFile;
     try {
       handle = await this.#system.open(this.#layout.share(storageIndex, shareNumber), flags);
@@ -139,7 +186,7 @@ export class DiskFiles implements ShareFiles {
   async #toShareFile(handle: OpenFile): Promise<ShareFile | NoShareFile> {
     try {
       const stats = await handle.stat();
-      if (stats.isFile()) return new DiskFile(handle, stats.size, this.#runSync);
+      if (stats.isFile()) return new DiskFile(handle, stats.size, this.#runSync, this.#quickReads);
     } catch (error) {
       await handle.close();
       throw diskError('opening a share', error);
@@ -225,8 +272,14 @@ export class DiskFiles implements ShareFiles {
     return this.#commits.discard(prepared);
   }
 
-  commit(storageIndex: Uint8Array, changes: readonly ShareChange[], keepDirectory: boolean): Promise<void> {
-    return this.#commits.commit(storageIndex, changes, keepDirectory);
+  async commit(storageIndex: Uint8Array, changes: readonly ShareChange[], keepDirectory: boolean): Promise<void> {
+    try {
+      await this.#journal.release(storageIndex);
+    } catch (error) {
+      for (const { prepared } of changes) if (prepared !== undefined) await this.discard(prepared);
+      throw error;
+    }
+    await this.#commits.commit(storageIndex, changes, keepDirectory);
   }
 
   createScratch(): Promise<ShareFile> {
@@ -235,6 +288,7 @@ export class DiskFiles implements ShareFiles {
 
   async quarantine(storageIndex: Uint8Array, shareNumber: number, name: string): Promise<void> {
     const { quarantine } = this.#layout;
+    await this.#journal.release(storageIndex);
     const created = await onDisk('making the quarantine', () =>
       this.#system.mkdir(quarantine, { recursive: true, mode: DIRECTORY_MODE }),
     );
@@ -286,6 +340,7 @@ export class DiskFiles implements ShareFiles {
   }
 
   async close(): Promise<void> {
+    await this.#journal.close();
     await this.#ownership?.assertOwner().catch(() => undefined);
     if (this.#ownership?.lost !== undefined) return;
     await onDisk('closing the storage directory', () =>

@@ -6,6 +6,7 @@
  *                                                        directories there, and removes all of them as well
  *     corruption-advisories/<UTC time>--<storage index>-<share number>
  *     tallac/writing/          ours: files on their way into final places, emptied at start
+ *     tallac/journal.0, .1     ours: small mutable writes that are not in their places for good yet
  *     tallac/quarantine/<UTC time>--<storage index>-<share number>     ours: damaged shares whose numbers were needed
  */
 import { join, resolve } from 'node:path';
@@ -25,6 +26,7 @@ export class DiskLayout {
   readonly advisories: string;
   readonly writing: string;
   readonly quarantine: string;
+  readonly journals: readonly [string, string];
 
   constructor(directory: string) {
     this.directory = resolve(directory);
@@ -33,6 +35,7 @@ export class DiskLayout {
     this.advisories = join(this.directory, ADVISORIES);
     this.writing = join(this.directory, OURS, 'writing');
     this.quarantine = join(this.directory, OURS, 'quarantine');
+    this.journals = [join(this.directory, OURS, 'journal.0'), join(this.directory, OURS, 'journal.1')];
   }
 
   /** The directory of the directories of all indexes that begin alike. */

@@ -14,6 +14,8 @@ export interface DiskStoreOptions extends StoreOptions {
   readonly fileSystem?: FileSystem;
   /** What tells that the directory is still ours. */
   readonly ownership?: StoreOwnership;
+  /** @see DiskFilesOptions */
+  readonly journalSize?: number;
 }
 
 /**
@@ -22,6 +24,6 @@ export interface DiskStoreOptions extends StoreOptions {
  * @throws ERR_DISK, ERR_NO_SPACE.
  */
 export async function openDiskStore(options: DiskStoreOptions): Promise<ShareStore> {
-  const { directory, fileSystem: system, log, ownership } = options;
-  return new ContainerStore(await DiskFiles.open(directory, { system, log, ownership }), options);
+  const { clock, directory, fileSystem: system, journalSize, log, ownership } = options;
+  return new ContainerStore(await DiskFiles.open(directory, { clock, journalSize, system, log, ownership }), options);
 }

@@ -5,6 +5,7 @@
  * Every operation throws the system's own error, with its `code`. A write may be cut short with no error. What was
  * written is durable after `datasync`; a file made, renamed or removed, after `sync` of its directory.
  */
+import { readSync } from 'node:fs';
 import * as system from 'node:fs/promises';
 
 /** What an open file or a path is. */
@@ -19,6 +20,8 @@ export interface FileFacts {
 
 /** An open file or directory. */
 export interface OpenFile {
+  /** What `readSync` knows it by. */
+  readonly fd?: number;
   /** Fills `length` bytes of `buffer` from `offset` on with those at `position`; fewer where the file ends. */
   read(buffer: Uint8Array, offset: number, length: number, position: number): Promise<{ readonly bytesRead: number }>;
   writev(parts: readonly Uint8Array[], position: number): Promise<{ readonly bytesWritten: number }>;
@@ -53,7 +56,9 @@ export interface FileSystem {
   copyFile(from: string, to: string, mode: number): Promise<void>;
   readFile(path: string): Promise<Uint8Array>;
   statfs(path: string): Promise<{ readonly bavail: number; readonly bsize: number }>;
+  /** Reads at once; nothing else happens meanwhile. Where it is missing every read takes its time. */
+  readonly readSync?: (fd: number, buffer: Uint8Array, offset: number, length: number, position: number) => number;
 }
 
 /** The machine's own. */
-export const nodeFileSystem: FileSystem = system;
+export const nodeFileSystem: FileSystem = { ...system, readSync };

@@ -142,6 +142,11 @@ export class MemoryFiles implements ShareFiles {
     return Promise.resolve();
   }
 
+  replace(storageIndex: Uint8Array, shareNumber: number, bytes: Uint8Array): Promise<void> {
+    this.place(storageIndex, shareNumber, bytes);
+    return Promise.resolve();
+  }
+
   quarantine(storageIndex: Uint8Array, shareNumber: number, name: string): Promise<void> {
     const shares = this.#sharesOf(storageIndex);
     this.#quarantine.set(name, shares.get(shareNumber)?.bytes ?? new Uint8Array(0));

@@ -48,10 +48,17 @@ export class MutableShare implements OpenShare {
     return this.shape.dataLength;
   }
 
-  async read(offset: number, size: number): Promise<Uint8Array> {
+  async read(offset: number, size: number, room?: Uint8Array): Promise<Uint8Array> {
     const wanted = this.clippedSize({ offset, size });
     if (wanted === 0) return new Uint8Array(0);
-    return this.#readFile(MUTABLE_DATA_OFFSET + offset, wanted);
+    return this.#readFile(MUTABLE_DATA_OFFSET + offset, wanted, room);
+  }
+
+  readNow(offset: number, size: number): Uint8Array | undefined {
+    const begin = MUTABLE_DATA_OFFSET + offset;
+    if (offset + size > this.size) return undefined;
+    if (begin + size <= this.#head.length) return this.#head.subarray(begin, begin + size);
+    return this.file.readNow?.(begin, size);
   }
 
   /** All bytes of the file. @throws as `read`. */
@@ -59,9 +66,9 @@ export class MutableShare implements OpenShare {
     return this.#readFile(0, this.file.size);
   }
 
-  async #readFile(offset: number, size: number): Promise<Uint8Array> {
+  async #readFile(offset: number, size: number, room?: Uint8Array): Promise<Uint8Array> {
     if (offset + size <= this.#head.length) return this.#head.subarray(offset, offset + size);
-    const bytes = await this.file.read(offset, size);
+    const bytes = await this.file.read(offset, size, room);
     if (bytes.length < size) throw new TahoeError('ERR_CONTAINER', { reason: 'it became shorter' });
     return bytes;
   }

@@ -77,16 +77,7 @@ export class OpenShares {
     this.#kept.delete(kept.key);
     this.#kept.set(kept.key, kept);
     this.#evict();
-    let held = true;
-    return {
-      size: kept.share.size,
-      read: (offset, size) => kept.share.read(offset, size),
-      close: async () => {
-        if (!held) return;
-        held = false;
-        await this.#giveBack(kept);
-      },
-    };
+    return new LentShare(kept.share, () => this.#giveBack(kept));
   }
 
   async #giveBack(kept: KeptShare): Promise<void> {
@@ -122,6 +113,33 @@ export class OpenShares {
     kept.current = false;
     // Nothing was written through it, so nothing can be lost by its closing.
     if (kept.holderCount === 0) void kept.share.close().catch(() => undefined);
+  }
+}
+
+/** A share as one of its holders has it. */
+class LentShare implements OpenShare {
+  readonly size: number;
+  readonly #share: OpenShare;
+  #giveBack: (() => Promise<void>) | undefined;
+
+  constructor(share: OpenShare, giveBack: () => Promise<void>) {
+    this.size = share.size;
+    this.#share = share;
+    this.#giveBack = giveBack;
+  }
+
+  read(offset: number, size: number, room?: Uint8Array): Promise<Uint8Array> {
+    return this.#share.read(offset, size, room);
+  }
+
+  readNow(offset: number, size: number): Uint8Array | undefined {
+    return this.#share.readNow?.(offset, size);
+  }
+
+  async close(): Promise<void> {
+    const giveBack = this.#giveBack;
+    this.#giveBack = undefined;
+    await giveBack?.();
   }
 }
 

@@ -13,7 +13,6 @@ import type { Clock, Log } from '#core/environment.js';
 import { isTahoeError, reasonOf } from '#core/errors.js';
 import type { SecretKind } from '#wire/storage.js';
 import { announcedSize, Gatekeeper } from './authorization.js';
-import type { Secrets } from './authorization.js';
 import type { ConnectionTable } from './connection-table.js';
 import { PathTable } from './endpoint.js';
 import type { Endpoint, PathParameters } from './endpoint.js';
@@ -35,6 +34,13 @@ const REFUSAL_TYPE = 'text/plain; charset=utf-8';
 const DISCARD_SIZE_MAX = 64 * 1024;
 /** The same for whoever showed the swissnum, so that a client in the middle of a share hears why. */
 const ADMITTED_DISCARD_SIZE_MAX = 64 << 20;
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Of a request to the storage server that was admitted: the media type of a refusal of it. */
+    admittedRefusalType: string | undefined;
+  }
+}
 
 /** What the storage server stands on. */
 export interface StorageRoutesOptions {
@@ -87,8 +93,6 @@ class StorageRoutes {
   readonly #prefix: string;
   readonly #gatekeeper: Gatekeeper;
   readonly #paths = new PathTable();
-  /** The requests that were admitted, and the media type of a refusal of each. */
-  readonly #admitted = new WeakMap<FastifyRequest, string>();
 
   constructor(app: FastifyInstance, options: StorageRoutesOptions, prefix: string) {
     this.#app = app;
@@ -99,6 +103,7 @@ class StorageRoutes {
 
   defineAll(defineEndpoints: (define: DefineEndpoint) => void): void {
     // Handlers read the raw request themselves, at their own pace.
+    this.#app.decorateRequest('admittedRefusalType', undefined);
     this.#app.removeAllContentTypeParsers();
     this.#app.addContentTypeParser('*', (_request, _payload, done) => {
       done(null);
@@ -111,26 +116,20 @@ class StorageRoutes {
   }
 
   #define<Kind extends SecretKind, Target>(endpoint: Endpoint<Kind, Target>): void {
-    const admissions = new WeakMap<FastifyRequest, { target: Target; secrets: Secrets<Kind> }>();
     this.#paths.add(this.#prefix, endpoint);
     this.#app.route({
       method: endpoint.method,
       url: endpoint.path,
       exposeHeadRoute: false,
-      onRequest: (request, _reply, done) => {
+      // No byte of the body was read on the way to here.
+      handler: (request, reply) => {
         const target = endpoint.toTarget(request.params as PathParameters);
         if (target === undefined) throw this.#paths.refusal(request.url);
         const secrets = this.#gatekeeper.admit(request.raw, endpoint.rules);
         this.#options.connections?.admitted(request.raw.socket);
-        admissions.set(request, { target, secrets });
-        this.#admitted.set(request, endpoint.refusalType ?? REFUSAL_TYPE);
-        done();
-      },
-      handler: (request, reply) => {
-        const admission = admissions.get(request);
-        if (admission === undefined) throw new Error('a request reached its handler without admission');
+        request.admittedRefusalType = endpoint.refusalType ?? REFUSAL_TYPE;
         const body = { request: request.raw, response: reply.raw, clock: this.#options.clock };
-        return endpoint.handle({ ...admission, request, reply, body });
+        return endpoint.handle({ target, secrets, request, reply, body });
       },
     });
   }
@@ -144,7 +143,7 @@ class StorageRoutes {
     this.#settleBody(request, reply);
     return reply
       .code(status)
-      .type(this.#admitted.get(request) ?? REFUSAL_TYPE)
+      .type(request.admittedRefusalType ?? REFUSAL_TYPE)
       .send(text);
   }
 
@@ -160,7 +159,7 @@ class StorageRoutes {
     const size = announcedSize(raw) ?? Infinity;
     // A request made up in this process has no socket to keep or to close.
     if (raw.complete || size === 0 || !(raw.socket instanceof Socket)) return;
-    const sizeMax = this.#admitted.has(request) ? ADMITTED_DISCARD_SIZE_MAX : DISCARD_SIZE_MAX;
+    const sizeMax = request.admittedRefusalType !== undefined ? ADMITTED_DISCARD_SIZE_MAX : DISCARD_SIZE_MAX;
     if (size > sizeMax || raw.headers.expect !== undefined) reply.header('connection', 'close');
     else raw.setTimeout(BODY_RATE_INTERVAL_MS);
   }

@@ -80,6 +80,42 @@ export class ShareCommits {
     }
   }
 
+  /**
+   * Puts a small share into its place, with no sync: whoever is told of the file sees to that, and has it placed.
+   * @param keep - gets the time of the file by the file system's clock, in milliseconds, and what places it.
+   * @throws ERR_DISK, ERR_NO_SPACE, or what `keep` throws; what was not placed is gone.
+   */
+  async placeKept(
+    storageIndex: Uint8Array,
+    shareNumber: number,
+    bytes: Uint8Array,
+    keep: (modifiedMs: number, place: () => Promise<void>) => Promise<void>,
+  ): Promise<void> {
+    const { system, toShareFile } = this.#options;
+    const name = this.#newName(formatBase32(storageIndex));
+    try {
+      const handle = await onDisk('preparing a share', () => system.open(this.#pathOf(name), 'wx+', FILE_MODE));
+      const file = toShareFile(handle, 0);
+      let closing: Promise<void> | undefined;
+      const close = (): Promise<void> => (closing ??= file.close());
+      try {
+        await file.write([bytes], 0);
+        const { mtimeMs } = await onDisk('preparing a share', () => handle.stat());
+        // Beside the sync of the record.
+        close().catch(() => undefined);
+        await keep(mtimeMs, async () => {
+          await close();
+          await this.#place(storageIndex, { shareNumber, before: null, prepared: { name, ino: 0 } });
+        });
+      } finally {
+        await close();
+      }
+    } catch (error) {
+      await this.#remove(name);
+      throw error;
+    }
+  }
+
   /** An empty file that has no name any more. @throws ERR_DISK, ERR_NO_SPACE. */
   async createScratch(): Promise<ShareFile> {
     const { system, toShareFile } = this.#options;

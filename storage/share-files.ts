@@ -6,12 +6,20 @@
  * there when the power fails. Implemented by `disk-files.ts` and `memory-files.ts`.
  */
 
+/** The largest file that `replace` takes, in bytes. */
+export const KEPT_FILE_SIZE_MAX = 64 * 1024;
+
 /** An open file. Every operation may throw ERR_DISK, and those that write ERR_NO_SPACE. */
 export interface ShareFile {
   /** The size when it was opened or made, in bytes. */
   readonly size: number;
-  /** @returns `size` bytes at `offset`, fewer only where the file ends; owned by the caller. */
-  read(offset: number, size: number): Promise<Uint8Array>;
+  /**
+   * @param room - where the bytes may be put, `size` or more.
+   * @returns `size` bytes at `offset`, fewer only where the file ends; owned by the caller.
+   */
+  read(offset: number, size: number, room?: Uint8Array): Promise<Uint8Array>;
+  /** The same without waiting, where that is possible and there are so many. */
+  readNow?(offset: number, size: number): Uint8Array | undefined;
   /** Writes all bytes of all parts at `offset`; a gap in front of them reads as zeros. */
   write(parts: readonly Uint8Array[], offset: number): Promise<void>;
   /** Makes bytes and size durable. */
@@ -64,6 +72,13 @@ export interface ShareFiles {
    * @param keepDirectory - whether the index's directory stays when nothing is left in it.
    */
   commit(storageIndex: Uint8Array, changes: readonly ShareChange[], keepDirectory: boolean): Promise<void>;
+  /**
+   * Puts a small file into a final place, durably and as a whole, whatever stands there: as `commit` of one change, and
+   * cheaper where many come at a time.
+   * @param bytes - KEPT_FILE_SIZE_MAX at most.
+   * @param isNew - whether nothing stands there.
+   */
+  replace(storageIndex: Uint8Array, shareNumber: number, bytes: Uint8Array, isNew: boolean): Promise<void>;
   /** Moves what stands in a final place out of the way, to where the operator finds it under `name`. */
   quarantine(storageIndex: Uint8Array, shareNumber: number, name: string): Promise<void>;
   /** An empty file without a name, gone when it is closed. */

@@ -9,8 +9,15 @@ import { TahoeError } from '#core/errors.js';
 import { CBOR_MEDIA_TYPE, formatContentRange, parseRange, SHARE_MEDIA_TYPE } from '#wire/storage.js';
 import type { ByteRange } from '#wire/storage.js';
 import type { Exchange } from './endpoint.js';
-import { READ_PIECE_SIZE, ShareStream } from './share-stream.js';
+import { ReplyBuffers, WHOLE_READ_SIZE_MAX } from './reply-buffers.js';
+import { ShareStream } from './share-stream.js';
 import type { OpenShare } from './share-store.js';
+
+/** Up to so much goes out together with its head, in bytes: beyond, joining the two costs more than another packet. */
+const JOINED_SIZE_MAX = 64 * 1024;
+
+/** Of all servers of this process. */
+const buffers = new ReplyBuffers();
 
 /** Answers with the range that was asked for; the share is closed when that is done. */
 export async function sendShare<Target>(
@@ -22,15 +29,59 @@ export async function sendShare<Target>(
     const range = rangeOf(request.headers.range, share.size);
     const size = range.end - range.begin;
     if (request.headers.range !== undefined && size <= 0) return await reply.code(204).send();
-    const small = size <= READ_PIECE_SIZE ? asBuffer(await share.read(range.begin, size)) : undefined;
+    // A read that does not wait comes before the head: it may be all that is needed.
+    const small = size <= JOINED_SIZE_MAX ? await readSmall(share, range.begin, size) : undefined;
     if (request.headers.range !== undefined) reply.code(206).header('content-range', formatContentRange(range));
     reply.type(SHARE_MEDIA_TYPE);
-    if (small !== undefined) return await reply.send(small);
+    if (small !== undefined) return await reply.send(asBuffer(small));
+    reply.header('content-length', String(size));
+    const buffer = size <= WHOLE_READ_SIZE_MAX ? buffers.take() : undefined;
+    if (buffer !== undefined) return await sendWhole(reply, share, range, buffer);
     streaming = true;
-    return await reply.header('content-length', String(size)).send(new ShareStream(share, range, body.clock));
+    return await reply.send(new ShareStream(share, range, body.clock));
   } finally {
     if (!streaming) await share.close();
   }
+}
+
+function readSmall(share: OpenShare, offset: number, size: number): Uint8Array | Promise<Uint8Array> {
+  return share.readNow?.(offset, size) ?? share.read(offset, size);
+}
+
+/** One read into `buffer`, which is given back when nobody has a use for it any more, and one write. */
+async function sendWhole(
+  reply: FastifyReply,
+  share: OpenShare,
+  range: ByteRange,
+  buffer: Uint8Array,
+): Promise<FastifyReply> {
+  const { raw } = reply;
+  const connection = { isOpen: true };
+  const closed = new Promise<void>((resolve) => {
+    raw.once('close', () => {
+      connection.isOpen = false;
+      resolve();
+    });
+  });
+  try {
+    const bytes = await share.read(range.begin, range.end - range.begin, buffer);
+    reply.hijack();
+    if (connection.isOpen) sendBody(reply, bytes);
+  } finally {
+    void closed.then(() => {
+      buffers.giveBack(buffer, raw.writableFinished);
+    });
+  }
+  return reply;
+}
+
+/** The head first and by itself: together with it the body would be copied once more. */
+function sendBody(reply: FastifyReply, bytes: Uint8Array): void {
+  const { raw } = reply;
+  raw.statusCode = reply.statusCode;
+  for (const [name, value] of Object.entries(reply.getHeaders())) if (value !== undefined) raw.setHeader(name, value);
+  raw.flushHeaders();
+  raw.end(bytes);
 }
 
 /** The part of `0 … size` that a Range header names; all of it without one; an empty range behind the end. */

@@ -91,10 +91,13 @@ export interface OpenShare {
   /** Bytes of share data. */
   readonly size: number;
   /**
+   * @param room - where the bytes may be put, `size` or more.
    * @returns the bytes at `offset`, `size` of them; fewer only behind the end of the share.
    * @throws ERR_DISK, or ERR_CONTAINER when the file became shorter.
    */
-  read(offset: number, size: number): Promise<Uint8Array>;
+  read(offset: number, size: number, room?: Uint8Array): Promise<Uint8Array>;
+  /** The same without waiting, for bytes inside the share; undefined where it takes waiting or fails. */
+  readNow?(offset: number, size: number): Uint8Array | undefined;
   close(): Promise<void>;
 }
 

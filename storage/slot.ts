@@ -15,6 +15,7 @@ import type { Content } from './content.js';
 import { editBytes, editFile } from './edit-file.js';
 import { closeOccupant } from './final-places.js';
 import type { FinalPlaces, Occupant } from './final-places.js';
+import type { KeptSlot, KeptSlots } from './kept-slots.js';
 import { ADDED_OWNER, createLease } from './leases.js';
 import {
   EXTRA_COUNT_SIZE,
@@ -23,8 +24,9 @@ import {
   LEASE_SLOT_COUNT,
 } from './mutable-container.js';
 import { MutablePlan } from './mutable-plan.js';
-import type { MutableShare } from './mutable-share.js';
-import type { PreparedShare, ShareChange, ShareFiles } from './share-files.js';
+import { MutableShare } from './mutable-share.js';
+import { KEPT_FILE_SIZE_MAX } from './share-files.js';
+import type { PreparedShare, ShareChange, ShareFile, ShareFiles } from './share-files.js';
 import { GAP_SIZE_MAX, MUTABLE_DATA_SIZE_MAX, READ_REPLY_SIZE_MAX } from './share-store.js';
 import type { SlotRequest } from './share-store.js';
 import type { StoreEvents } from './store-events.js';
@@ -38,6 +40,7 @@ export interface SlotOptions {
   readonly files: ShareFiles;
   readonly places: FinalPlaces;
   readonly events?: StoreEvents | undefined;
+  readonly kept: KeptSlots;
   /** 20 bytes: who this server is, beside each write enabler and lease that it records. */
   readonly nodeId: Uint8Array;
   /** When a lease made now ends, in Unix seconds. */
@@ -46,6 +49,37 @@ export interface SlotOptions {
   readonly uploading: { has(shareNumber: number): boolean; readonly size: number };
   /** Sets room aside while `action` runs. @throws ERR_NO_SPACE where files may not grow so much, in bytes. */
   readonly withRoom: <Result>(growth: number, action: () => Promise<Result>) => Promise<Result>;
+}
+
+/** A file that was kept in memory, for reading. */
+class KeptFile implements ShareFile {
+  readonly size: number;
+  readonly #bytes: Uint8Array;
+
+  constructor(bytes: Uint8Array) {
+    this.size = bytes.length;
+    this.#bytes = bytes;
+  }
+
+  read(offset: number, size: number): Promise<Uint8Array> {
+    return Promise.resolve(this.#bytes.slice(offset, offset + size));
+  }
+
+  write(): Promise<void> {
+    return this.#refuse();
+  }
+
+  sync(): Promise<void> {
+    return this.#refuse();
+  }
+
+  #refuse(): Promise<void> {
+    return Promise.reject(new TypeError('a kept share is only read'));
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
 }
 
 /** A change that is decided on, and not made yet. */
@@ -65,6 +99,8 @@ export class Slot {
   readonly #options: SlotOptions;
   readonly #request: SlotRequest;
   readonly #occupants = new Map<number, Occupant>();
+  /** What the request made of its only share, where that is small. */
+  #written: KeptSlot | undefined;
 
   constructor(options: SlotOptions, request: SlotRequest) {
     this.#options = options;
@@ -73,25 +109,41 @@ export class Slot {
 
   /** @see ShareStore */
   async readTestWrite(): Promise<ReadTestWriteReply> {
+    const claim = this.#options.kept.claim(this.#request.storageIndex);
     try {
-      await this.#open();
+      await this.#open(claim.slot);
       this.#checkWriteEnabler();
       const success = await this.#test();
       const data = await this.#read();
-      if (success) await this.#write();
+      const changes = success ? await this.#write() : [];
+      const now = this.#written ?? (changes.length === 0 ? claim.slot : undefined);
+      const isKept = now !== undefined && this.#isOnly(now.shareNumber) && !claim.isStale;
+      this.#tell(changes);
+      if (isKept) claim.keep(now);
       return { success, data };
     } finally {
+      claim.end();
       // They were only read: what closing them says is of no account.
       await Promise.allSettled([...this.#occupants.values()].map(closeOccupant));
     }
   }
 
-  async #open(): Promise<void> {
+  async #open(kept: KeptSlot | undefined): Promise<void> {
     const { files, places } = this.#options;
     const { storageIndex } = this.#request;
+    if (kept !== undefined) {
+      const share = new MutableShare(new KeptFile(kept.bytes), kept.bytes);
+      this.#occupants.set(kept.shareNumber, { kind: 'mutable', share });
+      return;
+    }
     for (const shareNumber of await files.list(storageIndex)) {
       this.#occupants.set(shareNumber, await places.open(storageIndex, shareNumber, 'read'));
     }
+  }
+
+  /** Whether nothing else stands at the index. */
+  #isOnly(shareNumber: number): boolean {
+    return this.#occupants.size === 0 || (this.#occupants.size === 1 && this.#occupants.has(shareNumber));
   }
 
   #shareOf(shareNumber: number): MutableShare | undefined {
@@ -163,16 +215,16 @@ export class Slot {
     return data;
   }
 
-  async #write(): Promise<void> {
+  async #write(): Promise<PlannedChange[]> {
     const changes: PlannedChange[] = [];
     for (const [shareNumber, vectors] of this.#request.shares) {
       const change = await this.#plan(shareNumber, vectors);
       if (change !== undefined) changes.push(change);
     }
-    if (changes.length === 0) return;
+    if (changes.length === 0) return changes;
     const growth = changes.reduce((sum, { plan, share }) => sum + growthOf(plan, share), 0);
     await this.#options.withRoom(growth, () => this.#commit(changes));
-    this.#tell(changes);
+    return changes;
   }
 
   /** @returns undefined when there is nothing to change. */
@@ -200,6 +252,18 @@ export class Slot {
   async #commit(changes: readonly PlannedChange[]): Promise<void> {
     const { files, places, uploading } = this.#options;
     const { storageIndex } = this.#request;
+    const [only] = changes;
+    if (
+      changes.length === 1 &&
+      only?.plan !== undefined &&
+      !only.isDamaged &&
+      only.plan.fileSize <= KEPT_FILE_SIZE_MAX
+    ) {
+      const bytes = await this.#bytesOf(only, only.plan);
+      await files.replace(storageIndex, only.shareNumber, bytes, only.share === undefined);
+      this.#written = { shareNumber: only.shareNumber, bytes };
+      return;
+    }
     const prepared: ShareChange[] = [];
     try {
       for (const change of changes) {
@@ -219,20 +283,17 @@ export class Slot {
   }
 
   /** Makes the new file: in memory where it is small, else as a copy that is edited. */
-  async #prepare({ share, shareNumber }: PlannedChange, plan: MutablePlan): Promise<PreparedShare> {
+  async #prepare(change: PlannedChange, plan: MutablePlan): Promise<PreparedShare> {
+    const { share, shareNumber } = change;
     const { files } = this.#options;
     const { storageIndex } = this.#request;
     const isSmall = plan.fileSize <= SMALL_FILE_SIZE;
     const prepared = await files.prepare(storageIndex, isSmall || share === undefined ? undefined : shareNumber);
     try {
-      const begun = share === undefined ? this.#newContainer() : isSmall ? await share.whole() : new Uint8Array(0);
       if (isSmall) {
-        const bytes = new Uint8Array(plan.fileSize);
-        bytes.set(begun);
-        for (const edit of plan.edits) await editBytes(bytes, edit);
-        await prepared.file.write([bytes], 0);
+        await prepared.file.write([await this.#bytesOf(change, plan)], 0);
       } else {
-        if (begun.length > 0) await prepared.file.write([begun], 0);
+        if (share === undefined) await prepared.file.write([this.#newContainer()], 0);
         for (const edit of plan.edits) await editFile(prepared.file, edit);
       }
       return prepared;
@@ -240,6 +301,14 @@ export class Slot {
       await files.discard(prepared);
       throw error;
     }
+  }
+
+  /** The whole new file of a small share. */
+  async #bytesOf({ share }: PlannedChange, plan: MutablePlan): Promise<Uint8Array> {
+    const bytes = new Uint8Array(plan.fileSize);
+    bytes.set(share === undefined ? this.#newContainer() : await share.whole());
+    for (const edit of plan.edits) await editBytes(bytes, edit);
+    return bytes;
   }
 
   #newContainer(): Uint8Array {

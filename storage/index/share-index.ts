@@ -26,7 +26,7 @@ import type { Usage } from './usage.js';
 import { walkUsage } from './usage-walk.js';
 
 /** How long changes are collected before they are looked at. */
-export const COLLECT_MS = 100;
+export const COLLECT_MS = 1_000;
 /** Changed shares that are looked at in one batch. */
 export const BATCH_LENGTH = 256;
 /** Changed shares that are remembered; when there are more, everything is compared again. */

@@ -109,7 +109,7 @@ t.test('a crowd that comes at once is let in', async (t) => {
 
 t.test('idle and slow connections beside honest ones', { timeout: 60_000 }, async (t) => {
   const limits = { headersTimeout: 1000, connectionsCheckingInterval: 50 };
-  const { ask, connections, silence } = await listen(t, { connections: 500 }, limits);
+  const { ask, connections, silence } = await listen(t, { connections: 700 }, limits);
   const [idle, slow] = [await many(300, silence), await many(100, silence)];
   const ends = [...idle, ...slow].map(closed);
   const drip = setInterval(() => {

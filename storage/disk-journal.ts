@@ -1,0 +1,94 @@
+/**
+ * The journal of a storage directory on a disk: carried out when the directory is opened, and written anew from the first
+ * small mutable write on.
+ * @see share-journal.ts
+ */
+import { dirname } from 'node:path';
+import type { Log } from '#core/environment.js';
+import type { DiskLayout } from './disk-layout.js';
+import type { SyncRunner } from './disk-file.js';
+import type { FileSystem } from './file-system.js';
+import { JournalFile } from './journal-file.js';
+import { recoverJournal } from './journal-recovery.js';
+import type { ShareCommits } from './share-commit.js';
+import { ShareJournal } from './share-journal.js';
+import type { ShareJournalOptions } from './share-journal.js';
+
+/** What each of the two files holds unless told, in bytes. */
+const FILE_SIZE = 8 << 20;
+
+/** What the journal stands on. */
+export interface DiskJournalOptions extends Omit<ShareJournalOptions, 'fileSize'> {
+  readonly layout: DiskLayout;
+  readonly system: FileSystem;
+  readonly log: Log;
+  readonly commits: ShareCommits;
+  readonly runSync: SyncRunner;
+  readonly syncDirectory: (path: string) => Promise<void>;
+  readonly fileSize?: number | undefined;
+}
+
+/** The journal, opened or not. */
+export class DiskJournal {
+  readonly #options: DiskJournalOptions;
+  #journal: Promise<ShareJournal> | undefined;
+  /** All records of this epoch and of those before it have been carried out. */
+  #epoch = 0;
+
+  constructor(options: DiskJournalOptions) {
+    this.#options = options;
+  }
+
+  /** Carries out what an earlier run recorded. Comes before everything else. @throws ERR_DISK, ERR_NO_SPACE. */
+  async recover(): Promise<void> {
+    const { commits } = this.#options;
+    const { epoch, isClear } = await recoverJournal({
+      ...this.#options,
+      replace: async (storageIndex, shareNumber, bytes) => {
+        const prepared = await commits.prepare(storageIndex);
+        await prepared.file.write([bytes], 0);
+        await commits.commit(storageIndex, [{ shareNumber, prepared }], true);
+      },
+    });
+    this.#epoch = epoch;
+    if (!isClear) await (await this.#open()).close();
+  }
+
+  /** Clears both files. */
+  async #open(): Promise<ShareJournal> {
+    const { layout, runSync, syncDirectory, system } = this.#options;
+    const files: JournalFile[] = [];
+    try {
+      for (const path of layout.journals) files.push(await JournalFile.open(path, system, runSync));
+      for (const file of files) await file.clear(this.#epoch);
+      await syncDirectory(dirname(layout.journals[0]));
+      return new ShareJournal(files, this.#epoch, { ...this.#options, fileSize: this.#options.fileSize ?? FILE_SIZE });
+    } catch (error) {
+      await Promise.allSettled(files.map((file) => file.close()));
+      throw error;
+    }
+  }
+
+  /** @see ShareFiles */
+  async replace(storageIndex: Uint8Array, shareNumber: number, bytes: Uint8Array, isNew: boolean): Promise<void> {
+    this.#journal ??= this.#open().catch((error: unknown) => {
+      this.#journal = undefined;
+      throw error;
+    });
+    const journal = await this.#journal;
+    const kind = isNew || journal.isNew(storageIndex, shareNumber) ? 'new' : 'replaced';
+    await this.#options.commits.placeKept(storageIndex, shareNumber, bytes, (modifiedMs, place) =>
+      journal.place({ kind, storageIndex, shareNumber, modifiedMs, bytes }, place),
+    );
+  }
+
+  /** Before a final place of the index is changed in another way than by `replace`. @throws as a sync. */
+  async release(storageIndex: Uint8Array): Promise<void> {
+    await (await this.#journal)?.release(storageIndex);
+  }
+
+  /** Makes everything durable that was placed. */
+  async close(): Promise<void> {
+    await (await this.#journal)?.close();
+  }
+}

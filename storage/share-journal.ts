@@ -1,0 +1,245 @@
+/**
+ * The journal of small mutable writes: many of them share one sync.
+ *
+ * A small share that is written as a whole is recorded in the journal, with one sync for all who wait, and then put into
+ * its place without any. Some time later the places are synced, those that were written again only once, and the record
+ * is dropped. After a power cut the places are made what the journal says.
+ *
+ * What is recorded holds only as long as nobody else writes that share. So whoever changes a final place in another way
+ * calls `release` first. And what another program wrote after us is newer than the record by the file system's clock: it
+ * is left alone. Two files take turns: one is written while what the other tells of is synced.
+ * @see journal-record.ts
+ */
+import { formatBase32 } from '#core/base32.js';
+import type { Clock } from '#core/environment.js';
+import type { JournalFile } from './journal-file.js';
+import { groupSize, JOURNAL_PAGE_SIZE, recordSize } from './journal-record.js';
+import type { JournalRecord } from './journal-record.js';
+
+/** How long a share waits for its own sync, in milliseconds. */
+const SETTLING_DELAY_MS = 5_000;
+/** By how much a file of the journal grows, in bytes. */
+const GROWTH = 1 << 20;
+/** Shares that are synced at once. */
+const SETTLING_COUNT = 8;
+
+/** A share in its place that a power cut would take from there. */
+interface UnsettledShare {
+  readonly storageIndex: Uint8Array;
+  readonly shareNumber: number;
+  /** Of the newest record. */
+  readonly epoch: number;
+  /** Whether there was none before, as far as the disk knows. */
+  readonly isNew: boolean;
+}
+
+interface Waiting {
+  readonly record: JournalRecord;
+  /** Called in the same turn in which the record became durable. */
+  readonly kept: (epoch: number) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** What the journal stands on. */
+export interface ShareJournalOptions {
+  /** A file of the journal holds about so much, in bytes. */
+  readonly fileSize: number;
+  /** Without it shares are settled only when a file is full, and at the end. */
+  readonly clock?: Clock | undefined;
+  /** Makes a share and its place durable; nothing happens where there is none. */
+  readonly settle: (storageIndex: Uint8Array, shareNumber: number) => Promise<void>;
+  /** Told when a record and its place may disagree for good: the store takes no more writes then. */
+  readonly distrust: (error: unknown) => void;
+}
+
+/** The journal of one storage directory. */
+export class ShareJournal {
+  readonly #options: ShareJournalOptions;
+  #active: JournalFile;
+  #other: JournalFile;
+  readonly #unsettled = new Map<string, Map<number, UnsettledShare>>();
+  readonly #placing = new Set<Promise<void>>();
+  #waiting: Waiting[] = [];
+  #isWriting = false;
+  /** Whether what was recorded so far is to be settled, when the group is written that is being written. */
+  #isDue = false;
+  #settling: Promise<void> | undefined;
+  #failure: Error | undefined;
+  #cancelTimer: (() => void) | undefined;
+
+  /** @param files - two, cleared up to `epoch`; closed by the journal. */
+  constructor(files: readonly JournalFile[], epoch: number, options: ShareJournalOptions) {
+    const [active, other] = files;
+    if (active === undefined || other === undefined) throw new TypeError('a journal has two files');
+    this.#active = active;
+    this.#other = other;
+    this.#active.begin(epoch + 1);
+    this.#options = options;
+  }
+
+  /**
+   * Records what a share is about to be, durably, and has it placed. The caller holds the lock of the index.
+   * @throws ERR_DISK, ERR_NO_SPACE, ERR_STORE_READONLY: it was not placed; or what `place` throws.
+   */
+  async place(record: JournalRecord, place: () => Promise<void>): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      const kept = (epoch: number): void => {
+        this.#remember(record, epoch);
+        const placing = place();
+        this.#placing.add(placing);
+        placing.finally(() => this.#placing.delete(placing)).then(resolve, reject);
+      };
+      this.#append({ record, kept, reject });
+    }).catch(async (error: unknown) => {
+      await this.#withdraw(record);
+      throw error;
+    });
+    this.#settleLater();
+  }
+
+  #remember({ kind, shareNumber, storageIndex }: JournalRecord, epoch: number): void {
+    const index = formatBase32(storageIndex);
+    const shares = this.#unsettled.get(index) ?? new Map<number, UnsettledShare>();
+    const isNew = kind === 'new' || (shares.get(shareNumber)?.isNew ?? false);
+    shares.set(shareNumber, { storageIndex, shareNumber, epoch, isNew });
+    this.#unsettled.set(index, shares);
+  }
+
+  /** After a failure: sees to it that the record is not taken for what stands there. */
+  async #withdraw({ storageIndex }: JournalRecord): Promise<void> {
+    try {
+      await this.release(storageIndex);
+    } catch (error) {
+      this.#options.distrust(error);
+    }
+  }
+
+  /** Whether the share is one that the disk may not know of yet. */
+  isNew(storageIndex: Uint8Array, shareNumber: number): boolean {
+    return this.#unsettled.get(formatBase32(storageIndex))?.get(shareNumber)?.isNew ?? false;
+  }
+
+  /**
+   * Makes all shares of the index durable and drops what is recorded of them. The caller holds the lock of the index.
+   * @throws ERR_DISK, ERR_NO_SPACE, ERR_STORE_READONLY.
+   */
+  async release(storageIndex: Uint8Array): Promise<void> {
+    const index = formatBase32(storageIndex);
+    const shares = this.#unsettled.get(index);
+    if (shares === undefined) return;
+    for (const shareNumber of [...shares.keys()]) await this.#options.settle(storageIndex, shareNumber);
+    const record = { kind: 'settled', storageIndex, shareNumber: 0, modifiedMs: 0, bytes: new Uint8Array(0) } as const;
+    await new Promise<void>((resolve, reject) => {
+      this.#append({ record, kept: () => resolve(), reject });
+    });
+    this.#unsettled.delete(index);
+  }
+
+  #append(waiting: Waiting): void {
+    this.#waiting.push(waiting);
+    this.#start();
+  }
+
+  #start(): void {
+    if (this.#isWriting) return;
+    this.#isWriting = true;
+    void this.#writeAll();
+  }
+
+  /** Group after group: each is what came while the one before was being synced. */
+  async #writeAll(): Promise<void> {
+    // Whoever asks in the same turn of the event loop belongs to the first group.
+    await Promise.resolve();
+    while (this.#waiting.length > 0 || this.#isDue) {
+      if (this.#isDue) await this.#turnOver();
+      else await this.#writeGroup(this.#nextGroup());
+    }
+    this.#isWriting = false;
+  }
+
+  async #writeGroup(group: readonly Waiting[]): Promise<void> {
+    const { fileSize } = this.#options;
+    const records = group.map(({ record }) => record);
+    try {
+      const { end } = this.#active;
+      if (end > JOURNAL_PAGE_SIZE && end + groupSize(sizeOf(records)) > fileSize) await this.#turnOver();
+      if (this.#failure !== undefined) throw this.#failure;
+      await this.#active.append(records, Math.min(GROWTH, fileSize));
+    } catch (error) {
+      for (const { reject } of group) reject(error);
+      return;
+    }
+    for (const { kept } of group) kept(this.#active.epoch);
+  }
+
+  /** As many as fit into a file, and one at least. */
+  #nextGroup(): Waiting[] {
+    let size = 0;
+    const tooMany = this.#waiting.findIndex(({ record }, i) => {
+      size += recordSize(record);
+      return i > 0 && groupSize(size) + JOURNAL_PAGE_SIZE > this.#options.fileSize;
+    });
+    return this.#waiting.splice(0, tooMany < 0 ? this.#waiting.length : tooMany);
+  }
+
+  /** Goes on in the other file, as soon as that is free, and settles what this one tells of. */
+  async #turnOver(): Promise<void> {
+    this.#isDue = false;
+    await this.#settling;
+    if (this.#failure !== undefined || this.#active.end === JOURNAL_PAGE_SIZE) return;
+    const full = this.#active;
+    this.#active = this.#other;
+    this.#other = full;
+    this.#active.begin(full.epoch + 1);
+    this.#settling = this.#settle(full).catch((error: unknown) => {
+      this.#failure = error instanceof Error ? error : new Error(String(error));
+      this.#options.distrust(error);
+    });
+  }
+
+  async #settle(file: JournalFile): Promise<void> {
+    const { epoch } = file;
+    await Promise.allSettled(this.#placing);
+    const shares = [...this.#unsettled.values()].flatMap((each) => [...each.values()]);
+    const queue = shares.filter((share) => share.epoch <= epoch);
+    const work = async (): Promise<void> => {
+      for (let share = queue.pop(); share !== undefined; share = queue.pop()) await this.#settleOne(share);
+    };
+    // All have ended when one has failed: none is left with a file open.
+    for (const result of await Promise.allSettled(Array.from({ length: SETTLING_COUNT }, work))) {
+      if (result.status === 'rejected') throw result.reason;
+    }
+    await file.clear(epoch);
+  }
+
+  async #settleOne(share: UnsettledShare): Promise<void> {
+    const { shareNumber, storageIndex } = share;
+    await this.#options.settle(storageIndex, shareNumber);
+    const index = formatBase32(storageIndex);
+    const shares = this.#unsettled.get(index);
+    // Meanwhile it may have been recorded again.
+    if (shares?.get(shareNumber) !== share) return;
+    shares.delete(shareNumber);
+    if (shares.size === 0) this.#unsettled.delete(index);
+  }
+
+  #settleLater(): void {
+    this.#cancelTimer ??= this.#options.clock?.schedule(SETTLING_DELAY_MS, () => {
+      this.#cancelTimer = undefined;
+      this.#isDue = true;
+      this.#start();
+    });
+  }
+
+  /** Settles everything that was recorded. What fails is told to `distrust`, and recorded still. */
+  async close(): Promise<void> {
+    this.#cancelTimer?.();
+    await this.#turnOver();
+    await this.#settling;
+    await Promise.allSettled([this.#active.close(), this.#other.close()]);
+  }
+}
+
+function sizeOf(records: readonly JournalRecord[]): number {
+  return records.reduce((sum, record) => sum + recordSize(record), 0);
+}
