@@ -1,9 +1,9 @@
 /**
- * Raises a number in place and durably, so that a power cut leaves the old one, the new one or a greater one.
+ * Raises a number in place and durably, so that a power cut never leaves less than what stood there.
  *
  * A disk writes a sector as a whole or not at all, but of two sectors perhaps only one: of a number across their
  * border the old first half could meet the new second half, and a lease would end before its time or not be counted.
- * There the second half is filled with ones first, which only makes the number greater, and set last.
+ * There the first half is made durable before the second is written: with the old second half it is no less.
  */
 import type { ShareFile } from './share-files.js';
 
@@ -19,15 +19,9 @@ const SECTOR_SIZE = 512;
  */
 export async function raiseNumber(file: ShareFile, offset: number, bytes: Uint8Array): Promise<void> {
   const border = SECTOR_SIZE - (offset % SECTOR_SIZE);
-  const first = bytes.subarray(0, border);
-  const second = bytes.subarray(border);
-  if (second.length > 0) {
-    await file.write([new Uint8Array(second.length).fill(0xff)], offset + border);
-    await file.sync();
-  }
-  await file.write([first], offset);
+  await file.write([bytes.subarray(0, border)], offset);
   await file.sync();
-  if (second.length === 0) return;
-  await file.write([second], offset + border);
+  if (border >= NUMBER_SIZE) return;
+  await file.write([bytes.subarray(border)], offset + border);
   await file.sync();
 }

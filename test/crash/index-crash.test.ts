@@ -16,11 +16,12 @@ t.test('killed at any moment, also while tables are merged', { timeout: 80_000 }
   const subject = await indexSubjectIn(directory);
   let rounds = 0;
   for (let kill = 0; kill < 12; kill++) {
-    const child = spawn(process.execPath, [CHILD, directory, `kill ${kill}`], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = spawn(process.execPath, [CHILD, directory, `kill ${kill}`], { stdio: ['pipe', 'pipe', 'inherit'] });
+    child.stdin.end('go\n');
     const ended = once(child, 'close');
     let left = (random.bytes(1)[0] ?? 0) % 24;
     for await (const line of createInterface(child.stdout)) {
-      if (line !== 'open') rounds += 1;
+      if (line.startsWith('round')) rounds += 1;
       if (left-- <= 0) child.kill('SIGKILL');
     }
     await ended;

@@ -1,19 +1,20 @@
 /**
- * Power cuts on a simulated disk: the short version of `npm run torture`, over seeds that are always the same.
+ * Power cuts on a simulated disk: the short version of `npm run torture -- sim`, over seeds that are always the same.
  */
 import t from 'tap';
-import { noCounts, sweepSeed } from '#test/fixtures/sim-sweep.js';
+import { modelOf, noCounts, simCommand, sweepSeed } from '#test/fixtures/sim-sweep.js';
 
 const STATE_COUNT = 50_000;
+const limits = { enumerated: 64, sampled: 24 };
 const SWEEP_TIMEOUT_MS = 10 * 60_000;
 
 t.setTimeout(SWEEP_TIMEOUT_MS);
 t.test('nothing promised is lost in any state', { timeout: SWEEP_TIMEOUT_MS }, async (t) => {
   const counts = noCounts();
   for (let seed = 1; counts.states < STATE_COUNT; seed++) {
-    const model = seed % 4 === 0 ? 'ordered' : 'adversarial';
-    await sweepSeed(seed, { model, limits: { enumerated: 64, sampled: 24 } }, counts);
-    t.strictSame(counts.faults, [], `npm run torture -- --states 1 --seed ${String(seed)} --model ${model}`);
+    const model = modelOf(seed);
+    await sweepSeed(seed, { model, limits }, counts);
+    t.strictSame(counts.faults, [], simCommand(seed, model, limits));
     if (counts.faults.length > 0) return;
   }
   t.ok(counts.recoveryStates > 100, 'recoveries were cut off too');

@@ -3,9 +3,9 @@
  * `test/crash/full-sweep.test.ts` runs every one. And: in what order the system calls of an acknowledged share come.
  */
 import t from 'tap';
-import { checkPoint, pointsOf, withStaleDirectory } from '#test/fixtures/crash-sweep.js';
+import { checkPoint, pointsOf, runCrashChild, withStaleDirectory } from '#test/fixtures/crash-sweep.js';
 import { shareNumbers } from '#test/fixtures/crash-workload.js';
-import { runChild, straceWorks } from '#test/fixtures/strace.js';
+import { straceWorks } from '#test/fixtures/strace.js';
 
 /** Every so many points of the sweep are in the sample. */
 const KILL_STRIDE = 9;
@@ -18,7 +18,7 @@ t.test(
   'a share is synced, then moved, then its directories are synced, then it is acknowledged',
   { skip },
   async (t) => {
-    const { trace } = await withStaleDirectory((directory) => runChild(directory));
+    const { trace } = await withStaleDirectory((directory) => runCrashChild(directory));
     const calls = trace.filter((line) => !line.includes('eventfd') && !line.includes(' = -1 '));
     const indexOf = (pattern: RegExp, from = 0): number =>
       calls.findIndex((line, i) => i >= from && pattern.test(line));
