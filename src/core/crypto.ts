@@ -30,8 +30,20 @@ export interface BulkCrypto {
   aesCtr(key: Uint8Array, offset: number): StreamCipher;
 }
 
+/** RSA keys of 2048 bits as mutable files use them: PSS over SHA-256, MGF1 with SHA-256, a salt of 32 bytes. Keys are DER and never re-encoded. */
+export interface RsaCrypto {
+  /** A new key pair, made off the calling thread. @returns PKCS#8 DER, unencrypted. */
+  generateRsaKey(): Promise<Uint8Array>;
+  /** The SubjectPublicKeyInfo DER of a private key (PKCS#8 DER). @throws ERR_RSA_KEY when it is no RSA key of 2048 bits. */
+  rsaPublicKey(privateKey: Uint8Array): Uint8Array;
+  /** @returns a signature of 256 bytes. @throws ERR_RSA_KEY. */
+  rsaSign(privateKey: Uint8Array, message: Uint8Array): Uint8Array;
+  /** False for a wrong signature. @throws ERR_RSA_KEY when `publicKey` (SPKI DER) is no RSA key of 2048 bits. */
+  rsaVerify(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean;
+}
+
 /** The primitives. All providers give the same bytes. */
-export interface CryptoProvider extends BulkCrypto {
+export interface CryptoProvider extends BulkCrypto, RsaCrypto {
   readonly name: string;
   /** SHA-1, 20 bytes: only for the permutation of servers and tub ids, where Tahoe fixed it. */
   sha1(bytes: Uint8Array): Uint8Array;

@@ -65,6 +65,7 @@ const catalogue = {
     'malformed',
     (f) => `cannot encode ${String(f.needed)}-of-${String(f.total)}: 1 <= needed <= total <= 256 must hold`,
   ),
+  ERR_RSA_KEY: entry<{ reason: string }>('malformed', (f) => `this is no usable RSA key of 2048 bits: ${f.reason}`),
 
   // integrity: well-formed, but not what was once written
   ERR_HASH: entry<{ what: string }>('integrity', (f) => `${f.what} does not match its hash`),

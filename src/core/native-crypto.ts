@@ -17,6 +17,7 @@ import sodium from 'libsodium-wrappers';
 import { concat } from './bytes.js';
 import type { CryptoProvider } from './crypto.js';
 import { nativeBulkCrypto, owned } from './native-bulk-crypto.js';
+import { nativeRsa } from './native-rsa.js';
 
 /** DER in front of a raw Ed25519 key: PKCS#8 (RFC 8410, section 7) and SubjectPublicKeyInfo (section 4). */
 const ED25519_PKCS8_PREFIX = Buffer.from('302e020100300506032b657004220420', 'hex');
@@ -45,6 +46,7 @@ export async function createNativeCrypto(): Promise<CryptoProvider> {
   return {
     name: 'native',
     ...nativeBulkCrypto,
+    ...nativeRsa,
     sha1: (bytes) => owned(hash('sha1', bytes, 'buffer')),
     blake2b256: (bytes) => sodium.crypto_generichash(32, bytes, null),
     ed25519PublicKey: (seed) =>

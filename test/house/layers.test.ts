@@ -22,6 +22,7 @@ const pureModules = ['node:events', 'node:stream', 'node:util', 'node:path'];
 const outsideWorld: Readonly<Record<string, readonly string[]>> = {
   'src/core/native-bulk-crypto.ts': ['node:crypto'],
   'src/core/native-crypto.ts': ['node:crypto'],
+  'src/core/native-rsa.ts': ['node:crypto'],
   'src/client/pinned-connector.ts': ['node:crypto', 'node:net', 'node:tls'],
   'src/client/https-storage-server.ts': ['node:crypto'],
   'storage/app.ts': ['node:http'],
