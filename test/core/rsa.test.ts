@@ -1,4 +1,4 @@
-/** RSA by the native provider against the reference's keys, OpenSSL's own encodings and node-forge. */
+/** RSA by a provider against the reference's keys, OpenSSL's own encodings and node-forge. */
 import t from 'tap';
 import { createPrivateKey, createPublicKey, generateKeyPairSync } from 'node:crypto';
 import { toHex, utf8 } from '#core/bytes.js';
