@@ -1,13 +1,20 @@
 /** RSA by a provider against the reference's keys, OpenSSL's own encodings and node-forge. */
 import t from 'tap';
 import { createPrivateKey, createPublicKey, generateKeyPairSync } from 'node:crypto';
+import { formatBase32 } from '#core/base32.js';
 import { toHex, utf8 } from '#core/bytes.js';
+import { taggedHash } from '#core/derive.js';
 import { parsePrivateKeyText } from '#core/rsa/key-text.js';
 import { crypto } from '../fixtures/crypto.js';
 import { forgeSign, forgeVerify } from '../fixtures/forge-rsa.js';
 import { readVectors } from '../fixtures/vectors.js';
 
-const vectors = readVectors<{ keys: Record<string, string> }>('capabilities.json');
+interface MutableCase {
+  readonly kind: string;
+  readonly capability: string;
+  readonly key: string;
+}
+const vectors = readVectors<{ keys: Record<string, string>; cases: MutableCase[] }>('capabilities.json');
 const pems = Object.values(vectors.keys);
 const message = utf8('what is signed');
 
@@ -18,6 +25,18 @@ t.test('keys of the reference come out as OpenSSL writes them', async (t) => {
     t.equal(toHex(parsePrivateKeyText(pem)), pkcs8.toString('hex'));
     const spki = createPublicKey(pem).export({ format: 'der', type: 'spki' });
     t.equal(toHex(crypto.rsaPublicKey(pkcs8)), spki.toString('hex'));
+  }
+});
+
+t.test('the reference’s 120 mutable capabilities follow from the bytes of their keys', async (t) => {
+  const cases = vectors.cases.filter(({ kind }) => kind === 'ssk');
+  t.equal(cases.length, 120);
+  for (const { capability, key } of cases) {
+    const privateKey = parsePrivateKeyText(vectors.keys[key] ?? '');
+    const writeKey = taggedHash(crypto, utf8('allmydata_mutable_privkey_to_writekey_v1'), privateKey, 16);
+    const publicKey = crypto.rsaPublicKey(privateKey);
+    const fingerprint = taggedHash(crypto, utf8('allmydata_mutable_pubkey_to_fingerprint_v1'), publicKey);
+    t.ok(capability.endsWith(`:${formatBase32(writeKey)}:${formatBase32(fingerprint)}`), capability);
   }
 });
 
