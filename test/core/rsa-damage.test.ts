@@ -7,6 +7,7 @@ import type { CryptoProvider } from '#core/crypto.js';
 import { isTahoeError } from '#core/errors.js';
 import { createNativeCrypto, systemRandom } from '#core/native-crypto.js';
 import { createPortableCrypto } from '#core/portable-crypto.js';
+import { fromInteger, toInteger } from '#core/portable/integers.js';
 import { derPublicKeyInfo, derSequence, derUnsigned } from '#core/rsa/der.js';
 import { parsePrivateKeyText } from '#core/rsa/key-text.js';
 import { decodePrivateKey, encodePrivateKey } from '#core/rsa/key.js';
@@ -97,6 +98,15 @@ t.test('numbers that are no signatures', async (t) => {
   }
   for (const size of [0, 1, 32, 255, 257, 512]) t.equal(verified(publicKey, new Uint8Array(size).fill(3)), 'false');
   t.equal(verified(publicKey, concat(Uint8Array.of(0), signature)), 'false');
+});
+
+t.test('a signature plus the modulus is no signature, though its power is the same', async (t) => {
+  const n = toInteger(decodePrivateKey(privateKey).modulus);
+  let sum = 2n ** 2048n;
+  for (let i = 0; i < 500 && sum >= 2n ** 2048n; i++) sum = toInteger(native.rsaSign(privateKey, message)) + n;
+  t.ok(sum < 2n ** 2048n, 'one that fits was found');
+  t.equal(verified(publicKey, fromInteger(sum - n, 256)), 'true');
+  t.equal(verified(publicKey, fromInteger(sum, 256)), 'false');
 });
 
 t.test('encodings that are not PSS with a salt of 32 bytes', async (t) => {
