@@ -30,6 +30,14 @@ const benchmarks: readonly Benchmark[] = [
       'compared. "spare" hands the blocks of an earlier segment back to be filled again, as uploads do.',
   },
   {
+    title: 'Crypto providers',
+    program: 'crypto',
+    args: [],
+    explanation:
+      'What OpenSSL (native) and the WebAssembly of this program with libsodium (portable) do in a second on one thread, in ' +
+      'turns, medians; the results are compared. MB are 10^6 bytes. New keys are made by chance, and their times vary.',
+  },
+  {
     title: 'Put and get',
     program: 'transfer',
     args: ['--size', '64', '--rounds', '7'],

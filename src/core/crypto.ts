@@ -1,6 +1,7 @@
 /**
  * The door to the cryptographic primitives. Everything in core takes a `CryptoProvider`; nobody imports one.
- * The native provider (OpenSSL and libsodium) is `native-crypto.ts`, chosen in `node/`.
+ * The native provider (OpenSSL and libsodium) is `native-crypto.ts`, the portable one (the WASM core and libsodium)
+ * `portable-crypto.ts`; `node/` chooses.
  *
  * All digests are fresh arrays that the caller owns. Key and digest lengths are in bytes.
  */
@@ -42,9 +43,15 @@ export interface RsaCrypto {
   rsaVerify(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean;
 }
 
+/** The providers: OpenSSL through node:crypto, and the WASM core. */
+export const cryptoNames = ['native', 'portable'] as const;
+
+/** Which provider. */
+export type CryptoName = (typeof cryptoNames)[number];
+
 /** The primitives. All providers give the same bytes. */
 export interface CryptoProvider extends BulkCrypto, RsaCrypto {
-  readonly name: string;
+  readonly name: CryptoName;
   /** SHA-1, 20 bytes: only for the permutation of servers and tub ids, where Tahoe fixed it. */
   sha1(bytes: Uint8Array): Uint8Array;
   /** BLAKE2b with 32 bytes of output and no key: how containers of version 2 keep lease secrets. */

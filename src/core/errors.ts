@@ -79,7 +79,7 @@ const catalogue = {
   ERR_SHARE_LAYOUT: entry<{ reason: string }>('integrity', (f) => `the share's layout is not usable: ${f.reason}`),
   ERR_CONTAINER: entry<{ reason: string }>('integrity', (f) => `the share file is damaged: ${f.reason}`),
   ERR_ERASURE: entry<{ reason: string }>('integrity', (f) => `the blocks cannot be decoded: ${f.reason}`),
-  ERR_WASM: entry<{ reason: string }>('integrity', (f) => `the erasure-coding core failed its self-test: ${f.reason}`),
+  ERR_WASM: entry<{ reason: string }>('integrity', (f) => `the WASM core failed its self-test: ${f.reason}`),
 
   ERR_INDEX: entry<{ reason: string }>(
     'integrity',

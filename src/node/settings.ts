@@ -4,6 +4,7 @@
  */
 import { homedir } from 'node:os';
 import { resolve } from 'node:path';
+import type { CryptoName } from '#core/crypto.js';
 import { parseEndpoint } from './config/endpoint-text.js';
 import type { Endpoint } from './config/endpoint-text.js';
 import type { Configuration } from './config/configuration.js';
@@ -44,6 +45,8 @@ export interface NodeSettings {
   /** Whether servers may be connected to at all. */
   readonly mayConnect: boolean;
   readonly logLevel: LogLevel;
+  /** Who encrypts, hashes and signs. */
+  readonly crypto: CryptoName;
   /** Connections that one listening port holds at a time. */
   readonly connectionsMax: number;
   /** Bytes that all uploads together may hold in tempDirectory. */
@@ -68,6 +71,7 @@ export function readSettings(configuration: Configuration, directory: string): N
     storage: readStorage(configuration, directory),
     mayConnect: configuration.get(options.connectionsTcp) !== 'disabled',
     logLevel: configuration.get(options.logLevel),
+    crypto: configuration.get(options.crypto),
     connectionsMax: configuration.get(options.connectionsMax),
     spoolBytesMax: configuration.get(options.spoolSize),
     warnings: listWarnings(configuration),

@@ -3,11 +3,12 @@
  * fails to start, what was started before is closed again.
  */
 import type { Clock, Log, Random } from '#core/environment.js';
-import { createNativeCrypto, systemRandom } from '#core/native-crypto.js';
+import { systemRandom } from '#core/native-crypto.js';
 import { formatTubId, loadCertificate } from './certificate.js';
 import { systemClock } from './clock.js';
 import { Closers } from './closers.js';
 import type { Configuration } from './config/configuration.js';
+import { createCrypto } from './crypto-choice.js';
 import { allocatePort, localAddresses } from './endpoint.js';
 import { NodeHealth } from './health/node-health.js';
 import type { Monitor } from './health/routes.js';
@@ -73,7 +74,7 @@ async function startServices(
   const { directory, settings, log } = options;
   const clock: Clock = systemClock;
   const random: Random = systemRandom;
-  const crypto = await createNativeCrypto();
+  const crypto = await createCrypto(settings.crypto);
   await directory.ensurePrivate();
   await directory.removeUnfinished();
   const certificate = await loadCertificate(directory, clock);

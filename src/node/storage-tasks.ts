@@ -6,9 +6,10 @@
  */
 import { mkdir, readdir, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { CryptoName } from '#core/crypto.js';
 import type { Clock, Log } from '#core/environment.js';
 import { TahoeError } from '#core/errors.js';
-import { createNativeCrypto, systemRandom } from '#core/native-crypto.js';
+import { systemRandom } from '#core/native-crypto.js';
 import { advisoryName, DiskLayout, formatAdvisory } from '#storage/disk-layout.js';
 import { attachIndex } from '#storage/index/attach-index.js';
 import type { AttachedIndex } from '#storage/index/attach-index.js';
@@ -32,6 +33,7 @@ import { StoreEvents } from '#storage/store-events.js';
 import { formatTubId, loadCertificate } from './certificate.js';
 import { loadConfiguration } from './config/load.js';
 import type { EnvironmentVariables } from './config/load.js';
+import { createCrypto } from './crypto-choice.js';
 import { fileError } from './durable-file.js';
 import { identifyNodeType, NodeDirectory } from './node-directory.js';
 import { claimPidFile } from './pid-file.js';
@@ -129,7 +131,7 @@ export async function removeExpired(task: StorageTask, signal: AbortSignal): Pro
  */
 export async function scrubStore(task: StorageTask, signal: AbortSignal): Promise<ScrubResult> {
   const settings = await storageSettings(task);
-  const crypto = await createNativeCrypto();
+  const crypto = await createCrypto(settings.crypto);
   return withIndex(task, settings, async ({ index, inventory }) => {
     const { layout } = inventoryOf(settings, task);
     const damaged: (SharePlace & { readonly reason: string })[] = [];
@@ -145,11 +147,16 @@ export async function scrubStore(task: StorageTask, signal: AbortSignal): Promis
   });
 }
 
-async function storageSettings({ directory, environment }: StorageTask): Promise<StorageSettings> {
+/** The store's settings, and who computes. */
+interface TaskSettings extends StorageSettings {
+  readonly crypto: CryptoName;
+}
+
+async function storageSettings({ directory, environment }: StorageTask): Promise<TaskSettings> {
   const nodeType = await identifyNodeType(directory);
   const configuration = await loadConfiguration(directory, nodeType, environment);
-  const storage = nodeType === 'client' ? readSettings(configuration, directory).storage : undefined;
-  if (storage !== undefined) return storage;
+  const settings = nodeType === 'client' ? readSettings(configuration, directory) : undefined;
+  if (settings?.storage !== undefined) return { ...settings.storage, crypto: settings.crypto };
   throw new TahoeError('ERR_USAGE', { reason: `the node in '${directory}' stores nothing for others` });
 }
 
@@ -176,7 +183,7 @@ async function holdVolume({ clock, directory: path, log }: StorageTask, settings
 /** Runs `action` with an index that knows the whole disk, while no node can start. */
 async function withIndex<Result>(
   task: StorageTask,
-  settings: StorageSettings,
+  settings: TaskSettings,
   action: (attached: AttachedIndex, events: StoreEvents) => Promise<Result>,
 ): Promise<Result> {
   const pidFile = await claimPidFile(task.directory);
@@ -184,7 +191,7 @@ async function withIndex<Result>(
     const volume = await holdVolume(task, settings);
     try {
       const events = new StoreEvents();
-      const crypto = await createNativeCrypto();
+      const crypto = await createCrypto(settings.crypto);
       const attached = await attachIndex({ ...task, directory: settings.directory, events, crypto });
       try {
         await attached.index.compared();

@@ -2,6 +2,7 @@
 import t from 'tap';
 import { createHash } from 'node:crypto';
 import { dangerouslyFormatCapability } from '#core/capability/format.js';
+import { crypto } from '../fixtures/crypto.js';
 import { MemoryGrid } from '../fixtures/memory-grid.js';
 import { readVectors } from '../fixtures/vectors.js';
 
@@ -15,6 +16,8 @@ interface Case {
   readonly capability: string;
 }
 const { cases } = readVectors<{ cases: Case[] }>('capabilities.json');
+/** Larger files are only uploaded, for the time's sake. */
+const downloadedMax = crypto.name === 'native' ? 2 ** 21 : 2 ** 18;
 const chkCases = cases.filter((vector) => vector.kind === 'chk');
 
 function sampleOf({ seedBase64, lengthBytes }: Case['sample']): Uint8Array {
@@ -36,6 +39,6 @@ for (const vector of chkCases) {
     const capability = await grid.uploadChk(sample);
     t.equal(dangerouslyFormatCapability(capability), vector.capability);
     const digest = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
-    if (sample.length <= 2 ** 21) t.equal(digest(await grid.download(capability)), digest(sample));
+    if (sample.length <= downloadedMax) t.equal(digest(await grid.download(capability)), digest(sample));
   });
 }

@@ -5,6 +5,7 @@ import { fileParameters, segmentSizeOf } from '#core/immutable/parameters.js';
 import type { FileParameters } from '#core/immutable/parameters.js';
 import { localEncoders } from '#client/upload/file-encoder.js';
 import type { OpenEncoder } from '#client/upload/file-encoder.js';
+import { createCrypto } from '#node/crypto-choice.js';
 import { NodeEncoders, THREAD_SIZE_MIN } from '#node/encoding/encoding-thread.js';
 import { ManualClock } from '#test/fixtures/clock.js';
 import { crypto, seededBytes } from '#test/fixtures/crypto.js';
@@ -27,28 +28,32 @@ async function encodeAll(open: OpenEncoder, file: FileParameters, plaintext: Uin
   return { shares: shares.map((parts, i) => Buffer.concat([...parts, trailers[i] ?? new Uint8Array(0)])), capability };
 }
 
-t.test('the thread encodes as the main thread does, small files and large', async (t) => {
-  const encoders = new NodeEncoders(crypto, new ManualClock());
-  t.teardown(() => encoders.close());
-  for (const [needed, total, size, segmentSizeMax] of [
-    [3, 10, THREAD_SIZE_MIN + 12_345, 1 << 20],
-    [7, 9, THREAD_SIZE_MIN, 131_072],
-    [1, 1, THREAD_SIZE_MIN + 1, 1 << 20],
-    [3, 10, 1000, 1 << 20],
-  ] as const) {
-    const file = fileParameters({ needed, total }, size, segmentSizeMax);
-    const plaintext = seededBytes(`file of ${String(size)}`, size);
-    const expected = await encodeAll(localEncoders(crypto), file, plaintext);
-    const [first, second] = await Promise.all([
-      encodeAll(encoders.open, file, plaintext),
-      encodeAll(encoders.open, file, plaintext),
-    ]);
-    for (const outcome of [first, second]) {
-      t.ok(outcome.shares.every((share, i) => equalBytes(share, expected.shares[i] ?? new Uint8Array(0))));
-      t.same(outcome.capability, expected.capability);
+const portable = await createCrypto('portable');
+
+for (const provider of [crypto, portable]) {
+  t.test(`${provider.name}: the thread encodes as the main thread does, small files and large`, async (t) => {
+    const encoders = new NodeEncoders(provider, new ManualClock());
+    t.teardown(() => encoders.close());
+    for (const [needed, total, size, segmentSizeMax] of [
+      [3, 10, THREAD_SIZE_MIN + 12_345, 1 << 20],
+      [7, 9, THREAD_SIZE_MIN, 131_072],
+      [1, 1, THREAD_SIZE_MIN + 1, 1 << 20],
+      [3, 10, 1000, 1 << 20],
+    ] as const) {
+      const file = fileParameters({ needed, total }, size, segmentSizeMax);
+      const plaintext = seededBytes(`file of ${String(size)}`, size);
+      const expected = await encodeAll(localEncoders(crypto), file, plaintext);
+      const [first, second] = await Promise.all([
+        encodeAll(encoders.open, file, plaintext),
+        encodeAll(encoders.open, file, plaintext),
+      ]);
+      for (const outcome of [first, second]) {
+        t.ok(outcome.shares.every((share, i) => equalBytes(share, expected.shares[i] ?? new Uint8Array(0))));
+        t.same(outcome.capability, expected.capability);
+      }
     }
-  }
-});
+  });
+}
 
 t.test('a thread that ends fails its files, and the next file begins another', async (t) => {
   const encoders = new NodeEncoders(crypto, new ManualClock());

@@ -96,6 +96,7 @@ t.test('settings of an empty configuration are the defaults', (t) => {
     },
     mayConnect: true,
     logLevel: 'info',
+    crypto: 'native',
     connectionsMax: 10_000,
     spoolBytesMax: 107_374_182_400,
     warnings: [],
@@ -133,7 +134,7 @@ enabled = true
     readSettings(
       configure(
         tahoe,
-        '[log]\nlevel = WARN\n[limits]\nconnections = 5\nspool_size = 1M\n[storage]\nmax_space = 2TB\nscrub_rate = 0\n',
+        '[node]\ncrypto = portable\n[log]\nlevel = WARN\n[limits]\nconnections = 5\nspool_size = 1M\n[storage]\nmax_space = 2TB\nscrub_rate = 0\n',
       ),
       '/n/d',
     ),
@@ -152,6 +153,7 @@ enabled = true
       },
       mayConnect: false,
       logLevel: 'warn',
+      crypto: 'portable',
       connectionsMax: 5,
       spoolBytesMax: 1_000_000,
       warnings: [

@@ -11,7 +11,8 @@
  * A kernel is shared by all codecs of a thread: calls are synchronous and keep nothing between them.
  */
 import { concat, equalBytes, toHex } from '../bytes.js';
-import { reasonOf, TahoeError } from '../errors.js';
+import { loadWasm, runsWasm, wasmFromText } from '../wasm-core.js';
+import type { WasmExports } from '../wasm-core.js';
 import { multiply } from './field.js';
 import { scalarBinary, simdBinary } from './kernel-binary.js';
 import { interpolationMatrix } from './matrix.js';
@@ -31,15 +32,7 @@ export interface ErasureKernel {
   multiply(matrix: Uint8Array, inputs: readonly Uint8Array[], outputs: readonly Uint8Array[]): void;
 }
 
-/** What the engine offers; the language's own library, without a browser's, does not declare it. */
-declare const WebAssembly: {
-  validate(binary: Uint8Array): boolean;
-  Module: new (binary: Uint8Array) => object;
-  Instance: new (module: object) => { readonly exports: unknown };
-};
-
-interface KernelExports {
-  readonly memory: { readonly buffer: ArrayBuffer };
+interface KernelExports extends WasmExports {
   multiply(
     matrix: number,
     inputs: number,
@@ -64,8 +57,7 @@ const lineBytes = 64;
 
 /** The text of a build as WASM. */
 export function kernelBinary(kind: KernelKind): Uint8Array {
-  const text = atob(kind === 'simd' ? simdBinary : scalarBinary);
-  return Uint8Array.from(text, (character) => character.charCodeAt(0));
+  return wasmFromText(kind === 'simd' ? simdBinary : scalarBinary);
 }
 
 /** For each coefficient c = 0 … 255 its products with 0 … 15 and with 0x00, 0x10 … 0xf0. */
@@ -86,8 +78,7 @@ function strideFor(blockCount: number): number {
 }
 
 /** A kernel over one build of the core, not yet tested. */
-function connect(kind: KernelKind, binary: Uint8Array): ErasureKernel {
-  const core = new WebAssembly.Instance(new WebAssembly.Module(binary)).exports as KernelExports;
+function connect(kind: KernelKind, core: KernelExports): ErasureKernel {
   const memory = new Uint8Array(core.memory.buffer, 0, memoryBytes);
   memory.set(nibbleTables());
   return {
@@ -118,14 +109,11 @@ function connect(kind: KernelKind, binary: Uint8Array): ErasureKernel {
  * @throws ERR_WASM when the engine cannot run the build or a known answer comes out wrong.
  */
 export function instantiateKernel(kind: KernelKind, binary: Uint8Array = kernelBinary(kind)): ErasureKernel {
-  try {
-    const kernel = connect(kind, binary);
+  const connected = (exports: unknown): ErasureKernel => connect(kind, exports as KernelExports);
+  return loadWasm(binary, connected, (kernel) => {
     checkEncoding(kernel);
     checkProducts(kernel);
-    return kernel;
-  } catch (cause) {
-    throw new TahoeError('ERR_WASM', { reason: reasonOf(cause) }, { cause });
-  }
+  });
 }
 
 /** Shares 3, 4 and 5 of a 3-of-6 encoding by zfec, where byte i of block j is j·85 + i·37 modulo 256, i < 32. */
@@ -166,7 +154,7 @@ function checkProducts(kernel: ErasureKernel): void {
 
 /** Whether this engine runs the SIMD build. */
 export function hasSimd(): boolean {
-  return WebAssembly.validate(kernelBinary('simd'));
+  return runsWasm(kernelBinary('simd'));
 }
 
 let sharedKernel: ErasureKernel | undefined;

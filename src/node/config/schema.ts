@@ -6,6 +6,7 @@
  * what this version does not serve yet is accepted there and says so. Options of our own are in tallac.cfg.
  */
 import type { ConfigurationFileName, Option, OptionEffect, ValueKind } from './option.js';
+import { ownNode } from './own-options.js';
 import { boolean, date, duration, furl, integer, list, oneOf, optionalText, size, text } from './values.js';
 
 /** The kinds of node directory. */
@@ -99,11 +100,7 @@ const node = {
   }),
   logGatherer: laterText('node', 'log_gatherer.furl', 'The furl of a log gatherer.'),
   keepalive: laterText('node', 'timeout.keepalive', 'Seconds of silence after which a Foolscap connection is probed.'),
-  disconnect: laterText(
-    'node',
-    'timeout.disconnect',
-    'Seconds of silence after which a Foolscap connection is dropped.',
-  ),
+  disconnect: laterText('node', 'timeout.disconnect', 'Seconds of silence that end a Foolscap connection.'),
 };
 
 const connections = {
@@ -357,6 +354,7 @@ export const options = {
   ...client,
   ...storage,
   ...services,
+  ...ownNode,
   ...ownStorage,
   ...limits,
 };

@@ -7,7 +7,7 @@
  */
 import { Worker } from 'node:worker_threads';
 import { chkReadCapability } from '#core/capability/types.js';
-import type { BulkCrypto } from '#core/crypto.js';
+import type { CryptoName, CryptoProvider } from '#core/crypto.js';
 import type { Clock } from '#core/environment.js';
 import type { EncodedFile } from '#core/immutable/encoder.js';
 import type { FileParameters } from '#core/immutable/parameters.js';
@@ -28,15 +28,16 @@ interface Waiter {
 
 /** The thread while it lives, and the files on it. */
 class EncodingThread {
-  readonly #worker = new Worker(new URL('./worker.js', import.meta.url), { execArgv: [] });
+  readonly #worker: Worker;
   readonly #waiters = new Map<number, Waiter[]>();
   readonly #ended: (thread: EncodingThread) => void;
   #nextId = 0;
   #failure: Error | undefined;
 
   /** @param ended - called when the thread is gone, by itself or by `close`. */
-  constructor(ended: (thread: EncodingThread) => void) {
+  constructor(crypto: CryptoName, ended: (thread: EncodingThread) => void) {
     this.#ended = ended;
+    this.#worker = new Worker(new URL('./worker.js', import.meta.url), { execArgv: [], workerData: crypto });
     this.#worker.unref();
     this.#worker
       .on('message', (reply: EncodingReply) => this.#waiters.get(reply.id)?.shift()?.resolve(reply))
@@ -143,12 +144,15 @@ class ThreadEncoder implements FileEncoder {
 /** A node's encoders: small files here, large ones on the thread. It must be closed. */
 export class NodeEncoders {
   readonly #clock: Clock;
+  readonly #crypto: CryptoName;
   readonly #local: OpenEncoder;
   #thread: EncodingThread | undefined;
   #cancelTimer: () => void = () => undefined;
 
-  constructor(crypto: BulkCrypto, clock: Clock) {
+  /** @param crypto - the thread uses the provider of the same name. */
+  constructor(crypto: CryptoProvider, clock: Clock) {
     this.#clock = clock;
+    this.#crypto = crypto.name;
     this.#local = localEncoders(crypto);
   }
 
@@ -156,7 +160,7 @@ export class NodeEncoders {
   readonly open: OpenEncoder = (file, readKey) => {
     if (file.size < THREAD_SIZE_MIN) return this.#local(file, readKey);
     this.#cancelTimer();
-    const thread = (this.#thread ??= new EncodingThread((ended) => {
+    const thread = (this.#thread ??= new EncodingThread(this.#crypto, (ended) => {
       if (this.#thread === ended) this.#thread = undefined;
     }));
     return new ThreadEncoder(thread, file, readKey, () => {

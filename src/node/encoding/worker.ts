@@ -1,10 +1,10 @@
 /** The encoding thread: what it is told, it encodes, file by file and segment by segment. */
-import { parentPort } from 'node:worker_threads';
+import { parentPort, workerData } from 'node:worker_threads';
 import { createErasureCodec } from '#core/erasure/codec.js';
 import { reasonOf } from '#core/errors.js';
 import { ShareEncoder } from '#core/immutable/encoder.js';
-import { nativeBulkCrypto } from '#core/native-bulk-crypto.js';
 import { collectorOfDiscarded } from '../collector.js';
+import { createBulkCrypto } from '../crypto-choice.js';
 import type { EncodingReply, EncodingRequest } from './messages.js';
 
 /** A file, and arrays for its secondary blocks. */
@@ -13,6 +13,7 @@ interface OpenFile {
   spare: Uint8Array[];
 }
 
+const crypto = await createBulkCrypto(workerData === 'portable' ? 'portable' : 'native');
 const discarded = collectorOfDiscarded();
 const files = new Map<number, OpenFile>();
 
@@ -43,7 +44,7 @@ function obey(request: EncodingRequest): void {
   if (kind === 'open') {
     const { file, readKey } = request;
     const codec = createErasureCodec(file.needed, file.total);
-    files.set(id, { encoder: new ShareEncoder(nativeBulkCrypto, codec, file, readKey), spare: [] });
+    files.set(id, { encoder: new ShareEncoder(crypto, codec, file, readKey), spare: [] });
     return;
   }
   const open = files.get(id);

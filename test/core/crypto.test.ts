@@ -1,4 +1,4 @@
-/** The native provider against published answers and against two independent libraries. */
+/** A provider against published answers and against two independent libraries. */
 import t from 'tap';
 import fc from 'fast-check';
 import forge from 'node-forge';

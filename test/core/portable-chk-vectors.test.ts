@@ -1,0 +1,5 @@
+/** The reference's CHK vectors once more, over the portable provider. */
+import { usePortableCrypto } from '../fixtures/crypto.js';
+
+await usePortableCrypto();
+await import('./chk-vectors.test.js');
