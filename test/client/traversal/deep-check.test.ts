@@ -115,6 +115,19 @@ t.test('it is cancelled while checks hang, and ends them', async (t) => {
   t.equal(ended.length, 4);
 });
 
+t.test('who stops taking results ends the checks', async (t) => {
+  const ended: string[] = [];
+  const check = (node: VisitedNode, signal: AbortSignal): Promise<string> => {
+    if (node.path.length === 0) return Promise.resolve('done');
+    signal.addEventListener('abort', () => ended.push(nameOf(node)));
+    return new Promise(() => undefined);
+  };
+  for await (const step of deepCheck(walk(context, root), { crypto, check, parallel: 4 })) {
+    if (step.kind === 'checked' && step.node.path[0] === 'future') break;
+  }
+  t.ok(ended.length >= 2, String(ended));
+});
+
 t.test('sums of checks and repairs', async (t) => {
   const verdict = (healthy: boolean, recoverable: boolean, corrupt: number): CheckVerdict => ({
     healthy,

@@ -149,6 +149,12 @@ t.test('describing', async (t) => {
   t.throws(() => done(start, describing(at(1), 'absent', new Map())), { code: 'ERR_NO_SUCH_CHILD' });
 });
 
+t.test('what changes nothing makes no new contents', async (t) => {
+  const edit = new DirectoryEdit(crypto, access, start);
+  unlinking(at(1), 'absent', { mustExist: false })(edit, true);
+  t.equal(edit.finish(), undefined);
+});
+
 t.test("a retry knows its own work, and nobody else's", async (t) => {
   const links = [{ name: 'new', child: file }];
   let clock = 300;

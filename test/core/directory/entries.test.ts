@@ -283,6 +283,13 @@ t.test('what is odd but harmless is read', async (t) => {
   t.match(listing(writing, twice), [{ name: '\u00ea', read: 'URI:LIT:me' }], 'of two equal names the last counts');
 });
 
+t.test('whatever their order was, entries are listed and packed in that of their names', async (t) => {
+  const [a, b] = ['a', 'b'].map((name) => entryBytes(name, 'URI:LIT:', '', '{}'));
+  const reversed = concat(b ?? utf8(''), a ?? utf8(''));
+  t.match(listing(reading, reversed), [{ name: 'a' }, { name: 'b' }]);
+  t.same(joinEntries(splitDirectory(reversed).values()), concat(a ?? utf8(''), b ?? utf8('')));
+});
+
 t.test('entries that break a rule are hidden, not lost', async (t) => {
   const contents = concat(
     entryBytes(
