@@ -2,9 +2,11 @@
  * What the gateway needs of the node behind it: to store a file, to read one, and to tell how the grid is.
  * `node/` provides it; a test may provide less.
  */
-import type { ChkReadCapability } from '#core/capability/types.js';
+import type { ChkReadCapability, ChkVerifyCapability, LiteralCapability } from '#core/capability/types.js';
 import type { CryptoProvider } from '#core/crypto.js';
 import type { Log } from '#core/environment.js';
+import type { CheckOptions } from '#client/check/check-immutable.js';
+import type { CheckOutcome, RepairOutcome } from '#client/check/check-report.js';
 import type { ImmutableReader } from '#client/download/immutable-reader.js';
 import type { UploadResult } from '#client/upload/upload.js';
 
@@ -21,6 +23,9 @@ export interface ServerStatus {
   readonly lastReceivedDataMs: number | undefined;
 }
 
+/** What names a file that can be checked. */
+export type CheckableCapability = ChkReadCapability | ChkVerifyCapability | LiteralCapability;
+
 /** The node, as the gateway sees it. */
 export interface GatewayServices {
   readonly crypto: CryptoProvider;
@@ -31,5 +36,7 @@ export interface GatewayServices {
   upload(input: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<UploadResult>;
   /** The caller closes it. */
   openFile(capability: ChkReadCapability, signal: AbortSignal): Promise<ImmutableReader>;
+  check(capability: CheckableCapability, options: CheckOptions): Promise<CheckOutcome>;
+  repair(capability: CheckableCapability, options: CheckOptions): Promise<RepairOutcome>;
   servers(): readonly ServerStatus[];
 }

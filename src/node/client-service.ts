@@ -5,6 +5,8 @@
 import type { ChkReadCapability } from '#core/capability/types.js';
 import type { CryptoProvider } from '#core/crypto.js';
 import type { Clock, Log, Random } from '#core/environment.js';
+import { checkImmutable } from '#client/check/check-immutable.js';
+import { repairImmutable } from '#client/check/repair-immutable.js';
 import { ImmutableReader } from '#client/download/immutable-reader.js';
 import { Grid } from '#client/grid.js';
 import { openStorageServer } from '#client/server-opening.js';
@@ -114,6 +116,14 @@ function servicesOf(options: ClientServiceOptions, grid: Grid, context: UploadCo
     async openFile(capability: ChkReadCapability, signal: AbortSignal) {
       await grid.ready(total, signal);
       return new ImmutableReader(context, capability);
+    },
+    async check(capability, checkOptions) {
+      await grid.ready(Infinity, checkOptions.signal);
+      return checkImmutable(context, capability, checkOptions);
+    },
+    async repair(capability, checkOptions) {
+      await grid.ready(Infinity, checkOptions.signal);
+      return repairImmutable(context, capability, checkOptions);
     },
     servers: () => grid.status().map(serverStatus),
   };

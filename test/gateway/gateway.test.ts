@@ -6,6 +6,8 @@ import { storageIndexOf } from '#core/capability/attenuate.js';
 import { dangerouslyFormatCapability } from '#core/capability/format.js';
 import { requireCapability } from '#core/capability/parse.js';
 import { TahoeError } from '#core/errors.js';
+import { checkImmutable } from '#client/check/check-immutable.js';
+import { repairImmutable } from '#client/check/repair-immutable.js';
 import { ImmutableReader } from '#client/download/immutable-reader.js';
 import { uploadFile } from '#client/upload/upload.js';
 import { createGateway } from '#gateway/gateway.js';
@@ -26,6 +28,8 @@ function gatewayOf(grid: MemoryGrid, lines: string[] = []): ReturnType<typeof cr
     nickname: 'test <node>',
     applicationVersion: 'tallac/0',
     upload: (input, signal) => uploadFile(grid.context, input, { signal }),
+    check: (capability, options) => checkImmutable(grid.context, capability, options),
+    repair: (capability, options) => repairImmutable(grid.context, capability, options),
     openFile: (capability) => Promise.resolve(new ImmutableReader(grid.context, capability)),
     servers: () => [
       {

@@ -1,5 +1,6 @@
 /**
- * Files by capability: `PUT /uri` stores one, `GET` and `HEAD /uri/CAP` read one. `/cap` is another name for `/uri`.
+ * Files by capability: `PUT /uri` stores one, `GET` and `HEAD /uri/CAP` read one, `?t=check` checks one. `/cap` is another
+ * name for `/uri`.
  * A capability in a path may be percent-encoded or plain; it never reaches a log or an error.
  * @see Tahoe-LAFS docs/frontends/webapi.rst, "Reading a File", "Writing/Uploading a File"
  */
@@ -16,6 +17,7 @@ import { requestedRange } from '../range.js';
 import type { RangeRequest } from '../range.js';
 import { commonHeaders, sendText } from '../reply.js';
 import type { GatewayServices } from '../services.js';
+import { checkFile, isCheck } from './check.js';
 
 /** Content of the grid is anybody's: a browser shows it without letting it act as the gateway's page. */
 const CONTENT_SECURITY_POLICY = 'sandbox';
@@ -31,8 +33,14 @@ export function uriRoutes(app: FastifyInstance, services: GatewayServices): void
     app.route({
       method: ['GET', 'HEAD'],
       url: `${base}/:capability`,
-      handler: (request, reply) => getFile(services, request, reply),
+      handler: (request, reply) =>
+        isCheck(request) ? checkFile(services, request, reply) : getFile(services, request, reply),
     });
+    app.post(`${base}/:capability`, (request, reply) =>
+      isCheck(request)
+        ? checkFile(services, request, reply)
+        : sendText(reply, 400, 'POST to file: only t=check is known'),
+    );
   }
 }
 
