@@ -77,7 +77,8 @@ export class DiskJournal {
     });
     const journal = await this.#journal;
     const kind = isNew || journal.isNew(storageIndex, shareNumber) ? 'new' : 'replaced';
-    await this.#options.commits.placeKept(storageIndex, shareNumber, bytes, (modifiedMs, place) =>
+    const isFirst = kind === 'replaced' && !journal.isRecorded(storageIndex, shareNumber);
+    await this.#options.commits.placeKept({ storageIndex, shareNumber, bytes, isFirst }, (modifiedMs, place) =>
       journal.place({ kind, storageIndex, shareNumber, modifiedMs, bytes }, place),
     );
   }

@@ -74,16 +74,17 @@ export class JournalFile {
   /**
    * Appends a group and makes it durable.
    * @param growth - by how much the file grows when it is too small, in bytes.
-   * @throws ERR_DISK, ERR_NO_SPACE: it may be there or not, and is written over by the next one.
+   * @throws ERR_DISK, ERR_NO_SPACE: it is not there, or in part, and is written over by the next one.
    */
   async append(records: readonly JournalRecord[], growth: number): Promise<void> {
     const size = groupSize(records.reduce((sum, record) => sum + recordSize(record), 0));
     const begin = this.#end;
-    await this.#file.write(encodeGroup(this.#epoch, records), begin);
+    // Room comes first: where there is none, nothing of the group is there.
     if (begin + size > this.#size) {
       await this.#file.write([new Uint8Array(growth)], begin + size);
       this.#size = begin + size + growth;
     }
+    await this.#file.write(encodeGroup(this.#epoch, records), begin);
     await this.#file.sync();
     this.#end = begin + size;
   }

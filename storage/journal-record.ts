@@ -2,23 +2,29 @@
  * What the journal of small writes holds, as bytes. Pure. Big-endian, in pages of 4096 bytes.
  *
  *     page 0     magic 8 "TALLACJ1", newest epoch that is over 8, CRC-32 of these 4
- *     group      magic 4 "TJG1", size of its records 4, epoch 8, CRC-32 of these and of the records 4, records
+ *     group      magic 4 "TJG1", size of its records 4, epoch 8, CRC-32 of these and of the records 4, records;
+ *                each further page of it begins with 4 bytes "TJG+" that belong to no record
  *     record     kind 1, share number 1, storage index 16, modified (ms) 8 as a double, size 4, bytes of the file
  *
  * A group is what one sync made durable. Groups follow one another from page 1 on, each from a page of its own; what is
  * no group of the same epoch is left over from an earlier time. A record of kind 1 is a file that replaced another, of
  * kind 2 a new one; one of kind 0 says that what was recorded before it of that storage index is in its place for good.
+ * Since every page begins with four bytes of ours, nothing that clients write can pass for a group.
  * @see share-journal.ts
  */
 import { crc32 } from 'node:zlib';
-import { equalBytes, utf8 } from '#core/bytes.js';
+import { concat, equalBytes, utf8 } from '#core/bytes.js';
 
 /** Groups begin at a multiple of it, in bytes: a write that tears touches none that was there before. */
 export const JOURNAL_PAGE_SIZE = 4096;
 
 const MAGIC = utf8('TALLACJ1');
 const GROUP_MAGIC = utf8('TJG1');
+const NEXT_PAGE = utf8('TJG+');
 const GROUP_HEAD_SIZE = 20;
+/** What the first page of a group holds of its records, and each further one, in bytes. */
+const FIRST_ROOM = JOURNAL_PAGE_SIZE - GROUP_HEAD_SIZE;
+const NEXT_ROOM = JOURNAL_PAGE_SIZE - NEXT_PAGE.length;
 const RECORD_HEAD_SIZE = 30;
 const STORAGE_INDEX_SIZE = 16;
 const kinds = ['settled', 'replaced', 'new'] as const;
@@ -59,7 +65,8 @@ export function recordSize({ bytes }: JournalRecord): number {
 
 /** The bytes that a group of so many bytes of records takes, with what is left free of its last page. */
 export function groupSize(recordsSize: number): number {
-  return Math.ceil((GROUP_HEAD_SIZE + recordsSize) / JOURNAL_PAGE_SIZE) * JOURNAL_PAGE_SIZE;
+  const nextPages = Math.ceil(Math.max(0, recordsSize - FIRST_ROOM) / NEXT_ROOM);
+  return (1 + nextPages) * JOURNAL_PAGE_SIZE;
 }
 
 /** A group, in parts that are written one after the other. */
@@ -71,7 +78,34 @@ export function encodeGroup(epoch: number, records: readonly JournalRecord[]): U
   view.setUint32(4, sizeOf(parts));
   view.setBigUint64(8, BigInt(epoch));
   view.setUint32(16, checksumOf(head, parts));
-  return [head, ...parts];
+  return [head, ...inPages(parts)];
+}
+
+/** The parts of records with the beginnings of further pages between them. */
+function inPages(parts: readonly Uint8Array[]): Uint8Array[] {
+  const pieces: Uint8Array[] = [];
+  let room = FIRST_ROOM;
+  for (const part of parts) {
+    let rest = part;
+    while (rest.length > room) {
+      pieces.push(rest.subarray(0, room), NEXT_PAGE);
+      rest = rest.subarray(room);
+      room = NEXT_ROOM;
+    }
+    pieces.push(rest);
+    room -= rest.length;
+  }
+  return pieces;
+}
+
+/** The records of a group, without the beginnings of its pages; fewer where the file ends before. */
+function outOfPages(group: Uint8Array, size: number): Uint8Array {
+  if (size <= FIRST_ROOM) return group.subarray(GROUP_HEAD_SIZE, GROUP_HEAD_SIZE + size);
+  const pieces = [group.subarray(GROUP_HEAD_SIZE, JOURNAL_PAGE_SIZE)];
+  for (let offset = JOURNAL_PAGE_SIZE; offset < Math.min(group.length, groupSize(size)); offset += JOURNAL_PAGE_SIZE) {
+    pieces.push(group.subarray(offset + NEXT_PAGE.length, offset + JOURNAL_PAGE_SIZE));
+  }
+  return concat(...pieces).subarray(0, size);
 }
 
 function encodeRecordHead({ bytes, kind, modifiedMs, shareNumber, storageIndex }: JournalRecord): Uint8Array {
@@ -108,7 +142,7 @@ function decodeGroup(bytes: Uint8Array): { epoch: number; size: number; records:
   if (bytes.length < GROUP_HEAD_SIZE || !equalBytes(bytes.subarray(0, 4), GROUP_MAGIC)) return undefined;
   const view = viewOf(bytes);
   const size = view.getUint32(4);
-  const records = bytes.subarray(GROUP_HEAD_SIZE, GROUP_HEAD_SIZE + size);
+  const records = outOfPages(bytes, size);
   if (records.length < size || view.getUint32(16) !== checksumOf(bytes, [records])) return undefined;
   return { epoch: Number(view.getBigUint64(8)), size, records: decodeRecords(records) };
 }

@@ -41,6 +41,16 @@ export interface ShareCommitsOptions {
   readonly distrust: (reason: string) => void;
 }
 
+/** A small share that is to be placed without a sync of its own. */
+export interface KeptShare {
+  readonly storageIndex: Uint8Array;
+  readonly shareNumber: number;
+  /** The whole file. */
+  readonly bytes: Uint8Array;
+  /** Whether it replaces a file that no record tells of. */
+  readonly isFirst: boolean;
+}
+
 class PreparedFile implements PreparedShare {
   readonly name: string;
   readonly file: ShareFile;
@@ -86,12 +96,10 @@ export class ShareCommits {
    * @throws ERR_DISK, ERR_NO_SPACE, or what `keep` throws; what was not placed is gone.
    */
   async placeKept(
-    storageIndex: Uint8Array,
-    shareNumber: number,
-    bytes: Uint8Array,
+    { bytes, isFirst, shareNumber, storageIndex }: KeptShare,
     keep: (modifiedMs: number, place: () => Promise<void>) => Promise<void>,
   ): Promise<void> {
-    const { system, toShareFile } = this.#options;
+    const { layout, system, toShareFile } = this.#options;
     const name = this.#newName(formatBase32(storageIndex));
     try {
       const handle = await onDisk('preparing a share', () => system.open(this.#pathOf(name), 'wx+', FILE_MODE));
@@ -101,9 +109,11 @@ export class ShareCommits {
       try {
         await file.write([bytes], 0);
         const { mtimeMs } = await onDisk('preparing a share', () => handle.stat());
+        // The clock may have been set back since the old file was written: the record must not seem older than that.
+        const before = isFirst ? await this.#markOf(layout.share(storageIndex, shareNumber)) : null;
         // Beside the sync of the record.
         close().catch(() => undefined);
-        await keep(mtimeMs, async () => {
+        await keep(Math.max(mtimeMs, before?.mtimeMs ?? 0), async () => {
           await close();
           await this.#place(storageIndex, { shareNumber, before: null, prepared: { name, ino: 0 } });
         });

@@ -114,6 +114,11 @@ export class ShareJournal {
     }
   }
 
+  /** Whether a record tells of the share. */
+  isRecorded(storageIndex: Uint8Array, shareNumber: number): boolean {
+    return this.#unsettled.get(formatBase32(storageIndex))?.has(shareNumber) ?? false;
+  }
+
   /** Whether the share is one that the disk may not know of yet. */
   isNew(storageIndex: Uint8Array, shareNumber: number): boolean {
     return this.#unsettled.get(formatBase32(storageIndex))?.get(shareNumber)?.isNew ?? false;
@@ -201,25 +206,28 @@ export class ShareJournal {
     const { epoch } = file;
     await Promise.allSettled(this.#placing);
     const shares = [...this.#unsettled.values()].flatMap((each) => [...each.values()]);
-    const queue = shares.filter((share) => share.epoch <= epoch);
+    const due = shares.filter((share) => share.epoch <= epoch);
+    const queue = [...due];
     const work = async (): Promise<void> => {
-      for (let share = queue.pop(); share !== undefined; share = queue.pop()) await this.#settleOne(share);
+      for (let share = queue.pop(); share !== undefined; share = queue.pop()) {
+        await this.#options.settle(share.storageIndex, share.shareNumber);
+      }
     };
     // All have ended when one has failed: none is left with a file open.
     for (const result of await Promise.allSettled(Array.from({ length: SETTLING_COUNT }, work))) {
       if (result.status === 'rejected') throw result.reason;
     }
     await file.clear(epoch);
+    // Not before: as long as the file tells of them, whoever changes them in another way has to release them.
+    for (const share of due) this.#forget(share);
   }
 
-  async #settleOne(share: UnsettledShare): Promise<void> {
-    const { shareNumber, storageIndex } = share;
-    await this.#options.settle(storageIndex, shareNumber);
-    const index = formatBase32(storageIndex);
+  /** Unless it was recorded again meanwhile. */
+  #forget(share: UnsettledShare): void {
+    const index = formatBase32(share.storageIndex);
     const shares = this.#unsettled.get(index);
-    // Meanwhile it may have been recorded again.
-    if (shares?.get(shareNumber) !== share) return;
-    shares.delete(shareNumber);
+    if (shares?.get(share.shareNumber) !== share) return;
+    shares.delete(share.shareNumber);
     if (shares.size === 0) this.#unsettled.delete(index);
   }
 

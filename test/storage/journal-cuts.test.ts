@@ -1,0 +1,132 @@
+/** What the journal of small writes must not do: undo what came after it, believe what clients wrote, or its own failures. */
+import { cp, readFile, stat, utimes, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import t from 'tap';
+import { DiskLayout } from '#storage/disk-layout.js';
+import { openDiskStore } from '#storage/disk-store.js';
+import { decodeJournal, encodeGroup, encodeJournalHead, JOURNAL_PAGE_SIZE } from '#storage/journal-record.js';
+import type { JournalRecord } from '#storage/journal-record.js';
+import type { ShareStore } from '#storage/share-store.js';
+import { Chance } from '#test/fixtures/chance.js';
+import { ManualClock, settle } from '#test/fixtures/clock.js';
+import { seededBytes } from '#test/fixtures/crypto.js';
+import { temporaryDirectory } from '#test/fixtures/disk-subject.js';
+import { readMutable, readTestWrite, writeMutable } from '#test/fixtures/mutable-store.js';
+import { otherIndex, sorted, storageIndex, storeOptions } from '#test/fixtures/share-store.js';
+import { SimDisk } from '#test/fixtures/sim-disk.js';
+import { SimMoment } from '#test/fixtures/sim-history.js';
+import { statesOf } from '#test/fixtures/sim-states.js';
+
+const SETTLING_MS = 5_000;
+const directory = '/store';
+const [journal] = new DiskLayout(directory).journals;
+
+function openStore(fileSystem: SimDisk, clock = new ManualClock()): Promise<ShareStore> {
+  return openDiskStore({ ...storeOptions(clock), directory, fileSystem });
+}
+
+/** All that a power cut may leave of a disk now. */
+function statesNow(disk: SimDisk): SimDisk[] {
+  const { history, root } = disk;
+  if (history === undefined) throw new Error('the disk has no history');
+  const moment = new SimMoment(history);
+  for (const event of history.events) moment.follow(event);
+  const limits = { enumerated: 300, sampled: 100 };
+  const states = statesOf(moment, root, { model: 'adversarial', limits, chance: new Chance(1) });
+  return [...states].map((state) => new SimDisk({}, state));
+}
+
+t.test('what a client wrote is never taken for a record', async (t) => {
+  const [older, newer] = [5, 7];
+  const record: JournalRecord = {
+    ...{ kind: 'new', storageIndex, shareNumber: 3, modifiedMs: 5 },
+    bytes: seededBytes('share', 100),
+  };
+  const forged = Buffer.concat(encodeGroup(newer, [{ ...record, storageIndex: otherIndex }]));
+  const group = Buffer.alloc(JOURNAL_PAGE_SIZE);
+  Buffer.concat(encodeGroup(newer, [record])).copy(group);
+  let believed = 0;
+  for (let offset = 0; offset < JOURNAL_PAGE_SIZE; offset++) {
+    // What the file held at an earlier time: a share that looks like a group, somewhere.
+    const share = Buffer.concat([new Uint8Array(JOURNAL_PAGE_SIZE + offset), forged, new Uint8Array(500)]);
+    const left = Buffer.concat(encodeGroup(older, [{ ...record, bytes: share }]));
+    for (const from of [JOURNAL_PAGE_SIZE, 2 * JOURNAL_PAGE_SIZE]) {
+      const file = Buffer.concat([encodeJournalHead(newer - 1), group, left.subarray(from)]);
+      if (decodeJournal(file)?.records.length !== 1) believed += 1;
+    }
+  }
+  t.equal(believed, 0);
+});
+
+t.test('a share that is removed while others are being settled does not come back', async (t) => {
+  const disk = new SimDisk({ history: true });
+  const clock = new ManualClock();
+  const store = await openStore(disk, clock);
+  await writeMutable(store, [0], seededBytes('first', 300));
+  let answer: () => void = () => undefined;
+  const held = new Promise<void>((resolve) => {
+    disk.delay = ({ name, path }) => {
+      if (name !== 'writev' || path !== journal) return undefined;
+      resolve();
+      return new Promise<void>((done) => (answer = done));
+    };
+  });
+  clock.advance(SETTLING_MS);
+  await held;
+  disk.delay = undefined;
+  await readTestWrite(store, { 0: { newLength: 0 } });
+  t.strictSame(sorted(await store.listMutable(storageIndex)), []);
+  for (const state of statesNow(disk)) {
+    const again = await openStore(state);
+    t.strictSame(sorted(await again.listMutable(storageIndex)), [], 'it was acknowledged that it is gone');
+    await again.close();
+  }
+  answer();
+  await settle();
+  await store.close();
+});
+
+t.test('what could not be recorded is not carried out', async (t) => {
+  let failures = 0;
+  for (let failing = 1; failing <= 4; failing++) {
+    let writes = 0;
+    const fault = ({ name, path }: { name: string; path: string }): 'ENOSPC' | undefined =>
+      name === 'writev' && path === journal && ++writes === failing ? 'ENOSPC' : undefined;
+    const disk = new SimDisk({ fault });
+    const store = await openStore(disk);
+    const write = writeMutable(store, [0], seededBytes('first', 300));
+    const isKept = await write.then(
+      () => true,
+      () => false,
+    );
+    if (!isKept) failures += 1;
+    const found = decodeJournal(await disk.readFile(journal))?.records.length ?? 0;
+    t.equal(found, isKept ? 1 : 0, `write ${String(failing)} to the journal`);
+    await store.close();
+  }
+  t.equal(failures, 3, 'of its head, of the record, and of the room behind it');
+});
+
+t.test('a clock that is set back does not make an old file newer than its record', async (t) => {
+  const folder = await temporaryDirectory(t);
+  const clock = new ManualClock();
+  const machine = join(folder, 'machine');
+  const share = new DiskLayout(machine).share(storageIndex, 0);
+  const store = await openDiskStore({ ...storeOptions(clock), directory: machine });
+  await writeMutable(store, [0], seededBytes('first', 300));
+  await store.close();
+  // The clock was an hour ahead then.
+  const aheadSeconds = (await stat(share)).mtimeMs / 1000 + 3600;
+  await utimes(share, aheadSeconds, aheadSeconds);
+  const old = await readFile(share);
+  const again = await openDiskStore({ ...storeOptions(clock), directory: machine });
+  for (const text of ['second', 'third']) await writeMutable(again, [0], seededBytes(text, 300));
+  const cut = join(folder, 'cut');
+  await cp(machine, cut, { recursive: true, preserveTimestamps: true });
+  await writeFile(new DiskLayout(cut).share(storageIndex, 0), old);
+  await utimes(new DiskLayout(cut).share(storageIndex, 0), aheadSeconds, aheadSeconds);
+  const recovered = await openDiskStore({ ...storeOptions(clock), directory: cut });
+  t.strictSame(await readMutable(recovered, 0), seededBytes('third', 300));
+  await recovered.close();
+  await again.close();
+});
