@@ -133,9 +133,10 @@ class ServermapUpdate {
     const best = this.#map.best();
     if (best === undefined) return false;
     if (mode === 'anything') return true;
-    const isNewest = best.version.sequenceNumber >= newestKnown && this.#map.newerUnrecoverable().length === 0;
-    // Signs of a newer version: everybody is heard before the older one is taken.
-    if (!isNewest) return this.#count('waiting', 'asked') === 0;
+    // A newer version was seen before: it is looked for as long as anybody may still answer.
+    if (best.version.sequenceNumber < newestKnown) return false;
+    // Signs of a newer version: everybody is asked before the older one is taken.
+    if (this.#map.newerUnrecoverable().length > 0) return this.#count('waiting', 'asked') === 0;
     return mode === 'read' ? this.#hasHeardEnough() : this.#hasSeenTheEnd();
   }
 

@@ -30,16 +30,29 @@ export class WriterQueue {
     }
     this.#queues.set(key, queue);
     queue.waiting += 1;
+    let hasBegun = false;
+    const cancelled = (): TahoeError =>
+      new TahoeError('ERR_CANCELLED', { what: 'the write' }, { cause: signal.reason });
     const turn = queue.tail.then(() => {
-      if (signal.aborted) throw new TahoeError('ERR_CANCELLED', { what: 'the write' }, { cause: signal.reason });
+      if (signal.aborted) throw cancelled();
+      hasBegun = true;
       return action();
     });
-    queue.tail = turn.catch(() => undefined);
-    try {
-      return await turn;
-    } finally {
+    const end = (): void => {
       queue.waiting -= 1;
       if (queue.waiting === 0) this.#queues.delete(key);
-    }
+    };
+    queue.tail = turn.then(end, end);
+    // Who gives up while waiting is told at once, and keeps the place until its turn comes.
+    return new Promise<Result>((resolve, reject) => {
+      const cancel = (): void => {
+        if (!hasBegun) reject(cancelled());
+      };
+      const settled = (): void => {
+        signal.removeEventListener('abort', cancel);
+      };
+      signal.addEventListener('abort', cancel, { once: true });
+      turn.then(resolve, reject).finally(settled);
+    });
   }
 }

@@ -69,6 +69,23 @@ t.test('a node that has seen the newer version says so, over its own restart', a
   await after.close();
 });
 
+t.test('a slow server that has the newer version is waited for', async (t) => {
+  const { file, grid, turnBack } = await rolledBack();
+  const newer = await sharesOn(grid.servers, file.storageIndex);
+  turnBack();
+  for (const server of grid.permuted(file.storageIndex).slice(0, 3)) {
+    substitute(server, newer.get(server) ?? new Map());
+    const list = server.listMutableShares.bind(server);
+    server.listMutableShares = async (...args) => {
+      await new Promise<void>((resolve) => grid.clock.schedule(8_000, resolve));
+      return list(...args);
+    };
+  }
+  const { result, seconds } = await grid.pass(file.read());
+  t.ok(equalBytes(result.bytes, seededBytes('second', 500)));
+  t.ok(seconds >= 8 && seconds < 10, `${String(seconds)} s`);
+});
+
 t.test('what is written over an older version is above every number seen', async (t) => {
   const { file, grid } = await rolledBack();
   const seen = createSeenVersions();

@@ -87,6 +87,28 @@ t.test('no more wait for one file than there are places', async (t) => {
   for (const outcome of await Promise.all(waiting)) t.match(outcome, { code: 'ERR_CANCELLED' });
 });
 
+t.test('who gives up while waiting is told at once, and the others have their turns', async (t) => {
+  const grid = new MutableGrid();
+  const file = await grid.create('sdmf', Uint8Array.of(1));
+  const controller = new AbortController();
+  let letGo: () => void = () => undefined;
+  const held = new Promise<void>((resolve) => {
+    letGo = resolve;
+  });
+  const first = file.modify(async () => {
+    await held;
+    return Uint8Array.of(2);
+  });
+  const second = file.overwrite(Uint8Array.of(3), { signal: controller.signal });
+  const third = file.modify((old) => Uint8Array.of(...old, 4));
+  controller.abort();
+  await t.rejects(second, { code: 'ERR_CANCELLED' });
+  letGo();
+  await first;
+  await third;
+  t.strictSame([...(await file.read()).bytes], [2, 4]);
+});
+
 t.test('a change that is not wanted writes nothing; after a meeting it is written all the same', async (t) => {
   const grid = new MutableGrid();
   const file = await grid.create('sdmf', Uint8Array.of(1));
