@@ -163,7 +163,7 @@ t.test('an encoded share fills its allocation exactly, in every encoding and siz
     fc.property(
       encodings,
       fc.integer({ min: 1, max: 5000 }),
-      fc.integer({ min: 1, max: 2000 }),
+      fc.integer({ min: 40, max: 2000 }),
       (encoding, size, max) => {
         const file = fileParameters(encoding, size, max);
         const encoder = new ShareEncoder(crypto, createErasureCodec(file.needed, file.total), file, new Uint8Array(16));
