@@ -2,15 +2,16 @@
  * The client half of a node: the grid of the servers it was told of, uploads and downloads on it, and the gateway
  * that offers them as a web API.
  */
-import type { ChkReadCapability } from '#core/capability/types.js';
 import type { CryptoProvider } from '#core/crypto.js';
 import type { Clock, Log, Random } from '#core/environment.js';
-import { ImmutableReader } from '#client/download/immutable-reader.js';
+import { FileStore } from '#client/file-store.js';
+import type { FileStoreContext } from '#client/file-store.js';
 import { Grid } from '#client/grid.js';
 import { openStorageServer } from '#client/server-opening.js';
-import { uploadFile } from '#client/upload/upload.js';
-import type { UploadContext } from '#client/upload/upload.js';
+import { createSeenVersions } from '#client/mutable/seen-versions.js';
+import { WriterQueue } from '#client/mutable/writer-queue.js';
 import { createGateway } from '#gateway/gateway.js';
+import { storeServices } from '#gateway/services.js';
 import type { GatewayServices, ServerStatus } from '#gateway/services.js';
 import { parseServersYaml } from '#wire/announcement.js';
 import type { StorageAnnouncement } from '#wire/announcement.js';
@@ -80,7 +81,7 @@ async function readServers(
   return servers;
 }
 
-async function clientContext(options: ClientServiceOptions, grid: Grid): Promise<UploadContext> {
+async function clientContext(options: ClientServiceOptions, grid: Grid): Promise<FileStoreContext> {
   const { directory, settings, crypto, clock, random, log } = options;
   const { needed, happy, total, maximumSegmentSizeBytes } = settings.encoding;
   const encoders = new NodeEncoders(crypto, clock);
@@ -97,24 +98,19 @@ async function clientContext(options: ClientServiceOptions, grid: Grid): Promise
     openSpool: () => spool.open(),
     openEncoder: encoders.open,
     discarded: collectorOfDiscarded(),
+    seen: createSeenVersions(),
+    writers: new WriterQueue(),
   };
 }
 
-function servicesOf(options: ClientServiceOptions, grid: Grid, context: UploadContext): GatewayServices {
+function servicesOf(options: ClientServiceOptions, grid: Grid, context: FileStoreContext): GatewayServices {
   const { total } = context.encoding;
   return {
+    ...storeServices(new FileStore(context), (signal) => grid.ready(total, signal)),
     crypto: options.crypto,
     log: options.log,
     nickname: options.settings.nickname,
     applicationVersion,
-    async upload(input, signal) {
-      await grid.ready(total, signal);
-      return uploadFile(context, input, { signal });
-    },
-    async openFile(capability: ChkReadCapability, signal: AbortSignal) {
-      await grid.ready(total, signal);
-      return new ImmutableReader(context, capability);
-    },
     servers: () => grid.status().map(serverStatus),
   };
 }
