@@ -23,6 +23,7 @@ import { endless } from './mutable-context.js';
 import type { MutableContext } from './mutable-context.js';
 import { publish } from './publish.js';
 import type { PublishResult } from './publish.js';
+import { remember } from './seen-versions.js';
 import type { FoundVersion, Servermap } from './servermap.js';
 import { updateServermap } from './servermap-update.js';
 import type { ServermapMode } from './servermap-update.js';
@@ -309,7 +310,7 @@ export class MutableFile {
   #readerOf({ found, map }: BestVersion): VersionReader {
     const { readKey, storageIndex } = this.#access;
     if (readKey === undefined) throw cannotRead();
-    const proven = (): Promise<void> => this.#context.seen.saw(storageIndex, found.version);
+    const proven = (): Promise<void> => remember(this.#context, storageIndex, found.version);
     const searchFurther = async (signal: AbortSignal): Promise<void> => {
       await this.#look('check', signal, SEARCH_PATIENCE_MS, map);
     };

@@ -26,6 +26,7 @@ import type { StorageServer } from '../storage-server.js';
 import { placeHomeless } from './goal.js';
 import type { Placement } from './goal.js';
 import type { MutableContext } from './mutable-context.js';
+import { remember } from './seen-versions.js';
 import { happinessOf } from './servermap.js';
 import type { Servermap } from './servermap.js';
 import { SharePush } from './share-push.js';
@@ -61,8 +62,7 @@ export interface PublishResult {
 
 /**
  * Publishes.
- * @throws ERR_UNCOORDINATED_WRITE, ERR_UNHAPPY, ERR_NO_SERVERS, ERR_TOO_LARGE, ERR_ENCODING, ERR_CANCELLED, and what
- *   remembering the version throws.
+ * @throws ERR_UNCOORDINATED_WRITE, ERR_UNHAPPY, ERR_NO_SERVERS, ERR_TOO_LARGE, ERR_ENCODING, ERR_CANCELLED.
  */
 export async function publish(request: PublishRequest): Promise<PublishResult> {
   const { context, contents, encoding, format, keys, map, signal } = request;
@@ -95,7 +95,7 @@ export async function nextSequenceNumber(
   return Math.max(map.highestSequenceNumber, remembered?.sequenceNumber ?? 0) + 1;
 }
 
-/** Judges what was reached, and remembers the version. @throws ERR_UNHAPPY; what remembering throws. */
+/** Judges what was reached, and remembers the version. @throws ERR_UNHAPPY. */
 export async function concludePublish(
   request: Pick<PublishRequest, 'context' | 'encoding' | 'isNew'> & {
     readonly keys: Pick<MutableKeys, 'storageIndex'>;
@@ -108,7 +108,7 @@ export async function concludePublish(
   const happiness = happinessOf(push.placed);
   const reasons = [...push.failures].slice(0, REASONS_MAX).map(([server, reason]) => `${server.shortName}: ${reason}`);
   checkSpread(request, distinct < encoding.needed ? 0 : happiness, reasons.join('; ') || 'no server failed');
-  await context.seen.saw(keys.storageIndex, version);
+  await remember(context, keys.storageIndex, version);
   const storageIndex = formatBase32(keys.storageIndex);
   if (happiness < context.encoding.happy) {
     context.log.warn('mutable file on few servers', { storageIndex, happiness, happy: context.encoding.happy });

@@ -3,6 +3,8 @@
  * one off as the newest. Only versions that were whole are kept: one that a writer left unfinished may never be.
  */
 import { toHex } from '#core/bytes.js';
+import type { Log } from '#core/environment.js';
+import { reasonOf } from '#core/errors.js';
 
 /** What is remembered of a version. */
 export interface SeenVersion {
@@ -17,6 +19,19 @@ export interface SeenVersions {
   highest(storageIndex: Uint8Array): Promise<SeenVersion | undefined>;
   /** Remembers a version, unless a higher one is remembered. Durable, where the memory is, when it returns. */
   saw(storageIndex: Uint8Array, version: SeenVersion): Promise<void>;
+}
+
+/** Remembers a version if it can: what was read is right, and what was written is done, whether it can or not. */
+export async function remember(
+  { log, seen }: { readonly log: Log; readonly seen: SeenVersions },
+  storageIndex: Uint8Array,
+  version: SeenVersion,
+): Promise<void> {
+  try {
+    await seen.saw(storageIndex, version);
+  } catch (error) {
+    log.error('seen version not kept', { reason: reasonOf(error) });
+  }
 }
 
 /** How many files are remembered; those that were touched longest ago are forgotten. */

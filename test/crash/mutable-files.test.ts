@@ -1,0 +1,37 @@
+/**
+ * The long versions of the sweeps over mutable files: damage, rollback, and writers that meet. Seeds and counts come
+ * from TALLAC_DAMAGE_SEED, TALLAC_MUTABLE_DAMAGE_COUNT, TALLAC_ROLLBACK_SEED, TALLAC_ROLLBACK_COUNT and
+ * TALLAC_RACE_COUNT.
+ */
+import t from 'tap';
+import { race } from '../fixtures/mutable-race.js';
+import { sweepMutableDamage, sweepRollbacks } from '../fixtures/mutable-sweeps.js';
+
+const damageSeed = process.env.TALLAC_DAMAGE_SEED ?? 'long';
+const damageCount = Number(process.env.TALLAC_MUTABLE_DAMAGE_COUNT ?? '50000');
+const rollbackSeed = process.env.TALLAC_ROLLBACK_SEED ?? '2';
+const rollbackCount = Number(process.env.TALLAC_ROLLBACK_COUNT ?? '10000');
+const changes = Number(process.env.TALLAC_RACE_COUNT ?? '200');
+
+t.test(`${String(damageCount)} damaged files, seed '${damageSeed}'`, { timeout: 890_000 }, async (t) => {
+  const outcomes = sweepMutableDamage(damageSeed, damageCount);
+  t.equal(outcomes.wrong, 0, 'no wrong byte');
+  t.equal(outcomes.right + outcomes.error + outcomes.mended, damageCount, JSON.stringify(outcomes));
+});
+
+t.test(`${String(rollbackCount)} rollbacks, seed ${rollbackSeed}`, { timeout: 890_000 }, async (t) => {
+  const outcomes = sweepRollbacks(rollbackSeed, rollbackCount);
+  t.equal(outcomes.accepted, 0, 'no older version was taken');
+  t.equal(outcomes.newest + outcomes.refused + outcomes.fresh, rollbackCount, JSON.stringify(outcomes));
+});
+
+for (const writers of [2, 4, 8]) {
+  for (const format of ['sdmf', 'mdmf'] as const) {
+    const what = `${String(writers)} writers, ${String(changes)} changes in ${format}`;
+    t.test(`${what}: the union survives`, { timeout: 890_000 }, async (t) => {
+      const { lost, met } = await race({ format, writers, changes: changes / writers, seed: 3 });
+      t.strictSame(lost, [], 'every acknowledged change is there');
+      t.ok(met > 0, `they met ${String(met)} times`);
+    });
+  }
+}
