@@ -1,5 +1,5 @@
 /**
- * Talks to a node's gateway, the web API: PUT /uri, GET /uri/CAP and the welcome page's JSON.
+ * Talks to a node's gateway, the web API: PUT /uri, GET /uri/CAP, POST /uri/CAP?t=check and the welcome page's JSON.
  *
  * Redirects are not followed: what is sent is plaintext and what is asked for holds a capability. No error repeats
  * a capability. Every wait for the gateway has a deadline; a wait for the other end of a pipe has none.
@@ -142,6 +142,32 @@ export class GatewayClient {
   }
 
   /**
+   * Has a file checked, and repaired where that is asked for.
+   * @param options - `transferBytes`: how much the gateway has to move for that, which takes time.
+   * @returns the gateway's JSON as it came.
+   * @throws ERR_GATEWAY, ERR_GATEWAY_REPLY, ERR_TIMEOUT; the signal's reason.
+   */
+  async check(
+    capability: string,
+    options: {
+      readonly verify: boolean;
+      readonly repair: boolean;
+      readonly addLease: boolean;
+      readonly transferBytes: number;
+      readonly signal?: AbortSignal;
+    },
+  ): Promise<string> {
+    const patience = this.#patience(options.signal);
+    const flags = { verify: options.verify, repair: options.repair, 'add-lease': options.addLease };
+    const chosen = Object.entries(flags).filter(([, isChosen]) => isChosen);
+    const query = ['t=check', 'output=JSON', ...chosen.map(([name]) => `${name}=true`)].join('&');
+    const answerMs = this.#limits.answerMs + options.transferBytes * this.#limits.answerMsPerByte;
+    const reply = await this.#request('POST', `uri/${encodeURIComponent(capability)}?${query}`, patience, { answerMs });
+    if (reply.statusCode !== 200) throw await this.#refusal(reply, patience);
+    return this.#text(reply, patience);
+  }
+
+  /**
    * How many storage servers the gateway is connected to.
    * @throws ERR_GATEWAY, ERR_GATEWAY_REPLY, ERR_TIMEOUT; the signal's reason.
    */
@@ -170,14 +196,14 @@ export class GatewayClient {
   }
 
   async #request(
-    method: 'GET' | 'PUT',
+    method: 'GET' | 'PUT' | 'POST',
     path: string,
     patience: Patience,
-    options: { headers?: Record<string, string>; body?: AsyncGenerator<Uint8Array> } = {},
+    options: { headers?: Record<string, string>; body?: AsyncGenerator<Uint8Array>; answerMs?: number } = {},
   ): Promise<Dispatcher.ResponseData> {
     const headers = { accept: 'text/plain, application/octet-stream', 'user-agent': applicationVersion };
     const { signal } = patience;
-    if (options.body === undefined) patience.begin(this.#limits.answerMs);
+    if (options.body === undefined) patience.begin(options.answerMs ?? this.#limits.answerMs);
     try {
       const reply = await request(new URL(path, this.#base), {
         method,

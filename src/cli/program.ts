@@ -41,6 +41,11 @@ export const commandEntries: readonly (CommandEntry | CommandGroup)[] = [
   { name: 'put', summary: 'store a file; its capability is printed', load: () => import('./commands/put.js') },
   { name: 'get', summary: 'read a file by its capability', load: () => import('./commands/get.js') },
   {
+    name: 'check',
+    summary: 'say whether a file is all there, and repair it',
+    load: () => import('./commands/check.js'),
+  },
+  {
     name: 'demo',
     summary: 'start a grid on this machine, lose most of it, and read a file back',
     load: () => import('./commands/demo.js'),

@@ -4,14 +4,20 @@
  */
 import type {
   ChkReadCapability,
+  ChkVerifyCapability,
   DirectoryCapability,
   KnownCapability,
+  LiteralCapability,
   MutableReadCapability,
   MutableWriteCapability,
 } from '#core/capability/types.js';
 import type { CryptoProvider } from '#core/crypto.js';
 import type { NewEntry } from '#core/directory/entries.js';
 import type { Log } from '#core/environment.js';
+import { checkImmutable } from '#client/check/check-immutable.js';
+import type { CheckOptions } from '#client/check/check-immutable.js';
+import type { CheckOutcome, RepairOutcome } from '#client/check/check-report.js';
+import { repairImmutable } from '#client/check/repair-immutable.js';
 import type { Directory } from '#client/directory/directory.js';
 import type { PathFound, PathMissing } from '#client/directory/path.js';
 import type { ImmutableReader } from '#client/download/immutable-reader.js';
@@ -33,6 +39,9 @@ export interface ServerStatus {
   readonly lastReceivedDataMs: number | undefined;
 }
 
+/** What names a file that can be checked. */
+export type CheckableCapability = ChkReadCapability | ChkVerifyCapability | LiteralCapability;
+
 /** What the gateway is told with everything that it makes. */
 export type MakingOptions = CreateOptions & { readonly signal: AbortSignal };
 
@@ -47,6 +56,8 @@ export interface StoreServices {
   createDirectory(entries: readonly NewEntry[], options: MakingOptions): Promise<DirectoryCapability>;
   createImmutableDirectory(entries: readonly NewEntry[], signal: AbortSignal): Promise<DirectoryCapability>;
   follow(root: KnownCapability, path: readonly string[], signal: AbortSignal): Promise<PathFound | PathMissing>;
+  check(capability: CheckableCapability, options: CheckOptions): Promise<CheckOutcome>;
+  repair(capability: CheckableCapability, options: CheckOptions): Promise<RepairOutcome>;
 }
 
 /** The node, as the gateway sees it. */
@@ -59,10 +70,14 @@ export interface GatewayServices extends StoreServices {
   servers(): readonly ServerStatus[];
 }
 
-/** The services that a store gives. @param ready - waits until its servers are known. */
-export function storeServices(store: FileStore, ready: (signal: AbortSignal) => Promise<void>): StoreServices {
+/** The services that a store gives. @param ready - waits until so many servers are known, or all. */
+export function storeServices(
+  store: FileStore,
+  ready: (minimum: number, signal: AbortSignal) => Promise<void>,
+): StoreServices {
+  const { context } = store;
   const when = async <Result>(signal: AbortSignal, action: () => Result | Promise<Result>): Promise<Result> => {
-    await ready(signal);
+    await ready(context.encoding.total, signal);
     return action();
   };
   return {
@@ -75,5 +90,13 @@ export function storeServices(store: FileStore, ready: (signal: AbortSignal) => 
     createImmutableDirectory: (entries, signal) =>
       when(signal, () => store.createImmutableDirectory(entries, { signal })),
     follow: (root, path, signal) => when(signal, () => store.follow(root, path, { signal })),
+    async check(capability, options) {
+      await ready(Infinity, options.signal);
+      return checkImmutable(context, capability, options);
+    },
+    async repair(capability, options) {
+      await ready(Infinity, options.signal);
+      return repairImmutable(context, capability, options);
+    },
   };
 }

@@ -69,6 +69,11 @@ export async function find(services: GatewayServices, target: Target, signal: Ab
   return foundAt(found, target);
 }
 
+/** What was found. @throws ERR_CAPABILITY when it is at the root and its capability is not known. */
+export function knownChild({ child, place }: Found, target: Target): Child {
+  return place === undefined ? rootOf(target) : child;
+}
+
 /** What is there, or how far the path leads. @throws ERR_CAPABILITY, ERR_USAGE, and what following a path throws. */
 export async function lookUp(
   services: GatewayServices,

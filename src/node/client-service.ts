@@ -8,7 +8,6 @@ import { FileStore } from '#client/file-store.js';
 import type { FileStoreContext } from '#client/file-store.js';
 import { Grid } from '#client/grid.js';
 import { openStorageServer } from '#client/server-opening.js';
-import { createSeenVersions } from '#client/mutable/seen-versions.js';
 import { WriterQueue } from '#client/mutable/writer-queue.js';
 import { createGateway } from '#gateway/gateway.js';
 import { storeServices } from '#gateway/services.js';
@@ -26,6 +25,7 @@ import type { NodeDirectory } from './node-directory.js';
 import { loadClientSecrets } from './node-secrets.js';
 import type { NodeSettings } from './settings.js';
 import { NodeEncoders } from './encoding/encoding-thread.js';
+import { SeenVersionsFile } from './seen-versions-file.js';
 import { Spool } from './spool.js';
 import { applicationVersion } from './version.js';
 
@@ -87,26 +87,29 @@ async function clientContext(options: ClientServiceOptions, grid: Grid): Promise
   const encoders = new NodeEncoders(crypto, clock);
   options.closers.add('the encoders', () => encoders.close());
   const spool = new Spool(settings.tempDirectory, { bytesMax: settings.spoolBytesMax });
+  const secrets = await loadClientSecrets(directory, random);
+  const path = directory.privateFile('seen-versions');
+  const seen = await SeenVersionsFile.open({ path, crypto, secret: secrets.leaseSecret, log });
+  options.closers.add('the seen versions', () => seen.close());
   return {
     crypto,
     clock,
     random,
     log,
     encoding: { needed, happy, total, segmentSizeMax: maximumSegmentSizeBytes },
-    ...(await loadClientSecrets(directory, random)),
+    ...secrets,
     serversFor: (storageIndex) => grid.permutedServers(storageIndex),
     openSpool: () => spool.open(),
     openEncoder: encoders.open,
     discarded: collectorOfDiscarded(),
-    seen: createSeenVersions(),
+    seen,
     writers: new WriterQueue(),
   };
 }
 
 function servicesOf(options: ClientServiceOptions, grid: Grid, context: FileStoreContext): GatewayServices {
-  const { total } = context.encoding;
   return {
-    ...storeServices(new FileStore(context), (signal) => grid.ready(total, signal)),
+    ...storeServices(new FileStore(context), (minimum, signal) => grid.ready(minimum, signal)),
     crypto: options.crypto,
     log: options.log,
     nickname: options.settings.nickname,

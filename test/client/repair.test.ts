@@ -91,6 +91,13 @@ t.test('a damaged share stays where it is, and its number goes elsewhere, with n
   t.ok(repairSuccessful);
   t.match(before, { goodShareCount: 9, happiness: 9, corruptShares: [{ server: { shortName: victim.shortName } }] });
   t.match(after, { goodShareCount: 10, happiness: 10, corruptShares: [{ server: { shortName: victim.shortName } }] });
+  const claimed = [...after.sharemap].filter(([, servers]) =>
+    servers.some(({ serverId }) => serverId === victim.serverId),
+  );
+  t.notOk(
+    claimed.some(([id]) => id === String(before.corruptShares[0]?.shareNumber)),
+    'the damaged one does not count, though its server claims it',
+  );
   const good = grid.servers.slice(1).flatMap((server) => [...server.shares.keys()]);
   t.equal(new Set(good).size, 10, 'the other nine have all numbers');
   t.equal(victim.shares.size, 2, 'and the first has a copy of another share');
@@ -218,6 +225,20 @@ t.test('memory: no more is read than the slowest new share takes', async (t) => 
   t.ok(readBytes > 4_000_000 && readBytes < 12_000_000, `${String(readBytes)} bytes of 24 000 000 were read`);
   controller.abort();
   await t.rejects(repairing, { code: 'ERR_CANCELLED' });
+});
+
+t.test('a repair whose last share is lost reads no further', async (t) => {
+  const grid = new MemoryGrid(2, { needed: 1, happy: 1, total: 2 });
+  const capability = verifyChk(crypto, await grid.uploadChk(seededBytes('long', 16_000_000)));
+  const [deaf, source] = grid.servers;
+  if (!deaf || !source) throw new RangeError('two servers');
+  deaf.shares.clear();
+  deaf.write = () => Promise.reject(deaf.refusal('write'));
+  source.space = 0;
+  source.requests.splice(0);
+  t.match(await repair(grid, capability, { verify: false }), { repairSuccessful: false, after: { goodShareCount: 1 } });
+  const reads = source.requests.filter((request) => request === 'read').length;
+  t.ok(reads < 12, `${String(reads)} of some 16 blocks were read`);
 });
 
 /** Puts a file on the grid's servers that another writer might have made. */

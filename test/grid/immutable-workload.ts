@@ -26,6 +26,8 @@ import type { World } from './world.js';
 const FILE_SIZE_MIN = 56;
 const FILE_SIZE_MAX = 30_000;
 const FILES_MAX = 5;
+/** A read that can succeed does so within this time. */
+const READ_LIMIT_MS = 30_000;
 const deadlineMs = { put: 120_000, get: 120_000, check: 60_000, verify: 120_000, repair: 240_000 } as const;
 
 /** A file that was stored, or tried to be. */
@@ -84,7 +86,7 @@ export class ImmutableWorkload implements Workload {
         if (capability.kind !== 'chk' || !equalBytes(capability.uebHash, file.truth.capability.uebHash))
           throw new Violation('the capability is not that of the file');
         file.isAcknowledged = true;
-        this.#believe(file, holdings, period);
+        this.#believe(file, holdings, { period, verify: false });
         return 'stored';
       } catch (error) {
         const name = nameOf(error, 'ERR_UNHAPPY', 'ERR_NO_SERVERS');
@@ -100,6 +102,7 @@ export class ImmutableWorkload implements Workload {
     const [a, b] = [this.#world.chance.below(plaintext.length), this.#world.chance.below(plaintext.length)];
     const range = { begin: Math.min(a, b), end: Math.max(a, b) + 1 };
     const run = async (signal: AbortSignal, period: Period): Promise<string> => {
+      const begunMs = this.#world.clock.monotonicMs();
       let received = range.begin;
       let reader: ImmutableReader | undefined;
       try {
@@ -110,6 +113,9 @@ export class ImmutableWorkload implements Workload {
           received += piece.length;
         }
         if (received !== range.end) throw new Violation(`it ends at ${String(received)}`);
+        const elapsedMs = this.#world.clock.monotonicMs() - begunMs;
+        if (elapsedMs > READ_LIMIT_MS && file.truth.wholeNumbers(period.wellThroughout()).size >= capability.needed)
+          throw new Violation(`it took ${String(elapsedMs)} ms`);
         return 'read';
       } catch (error) {
         const name = nameOf(error, 'ERR_NOT_ENOUGH_SHARES', 'ERR_NO_SHARES', 'ERR_NO_SERVERS');
@@ -152,7 +158,7 @@ export class ImmutableWorkload implements Workload {
         if (outcome.kind !== 'shares') throw new Violation('the report is one of a literal');
         const { before, after, repairAttempted, repairSuccessful } = outcome;
         this.#judge(file, before, { period, verify, wholeBefore });
-        this.#believe(file, holdingsOf(after), period);
+        this.#believe(file, holdingsOf(after), { period, verify });
         if (!canFail && !this.#isTroubled(period)) this.#judgeRepaired(file, after);
         if (!repairAttempted) return 'not needed';
         return repairSuccessful ? 'successful' : 'in vain';
@@ -185,12 +191,14 @@ export class ImmutableWorkload implements Workload {
     }
   }
 
-  /** What honest servers are said to hold they must hold: whole, or damaged at rest, but there. */
-  #believe({ truth }: SimFile, holdings: Holdings, period: Period): void {
+  /** What honest servers are said to hold they must hold: whole where that was verified, and else at least there. */
+  #believe({ truth }: SimFile, holdings: Holdings, { period, verify }: { period: Period; verify: boolean }): void {
     for (const server of this.#world.servers.filter((each) => period.isHonest(each))) {
-      for (const shareNumber of holdings.get(server.serverId) ?? [])
-        if (truth.stored(server, shareNumber) === undefined)
-          throw new Violation(`${server.shortName} has no share ${String(shareNumber)}`);
+      for (const shareNumber of holdings.get(server.serverId) ?? []) {
+        const isThere = truth.stored(server, shareNumber) !== undefined;
+        if (!(verify ? truth.isWhole(server, shareNumber) : isThere))
+          throw new Violation(`${server.shortName} is said to hold share ${String(shareNumber)}, and does not`);
+      }
     }
   }
 

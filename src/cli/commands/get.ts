@@ -5,9 +5,9 @@
  * Other users of the machine can see a command's words, so the capability may also come from a file or from
  * standard input.
  */
-import { readFile } from 'node:fs/promises';
 import { requireCapability } from '#core/capability/parse.js';
 import { TahoeError } from '#core/errors.js';
+import { checkedCapability, readCapabilityFile, readCapabilityInput } from '../capability-source.js';
 import type { CommandContext, CommandModule } from '../context.js';
 import { resolveLocal } from '../directory-choice.js';
 import { SUCCESS } from '../exit-status.js';
@@ -16,12 +16,8 @@ import { gatewayAddress } from '../gateway-address.js';
 import { GatewayClient } from '../gateway-client.js';
 import type { GatewayFile } from '../gateway-client.js';
 import { interruptible } from '../interrupt.js';
-import { localFileError } from '../local-file.js';
 import { write, writeLine } from '../output.js';
 import { Progress } from '../progress.js';
-
-/** The longest capability that is read from a file or standard input, in bytes. */
-const CAPABILITY_SIZE_MAX = 4096;
 
 interface GetWords {
   readonly nodeUrl?: string;
@@ -79,38 +75,14 @@ async function readArguments(
     throw new TahoeError('ERR_USAGE', { reason: 'with --cap-file, LOCAL_FILE is the only argument' });
   }
   if (capFile !== undefined) {
-    const capability = checked(await readCapabilityFile(resolveLocal(capFile, context)));
+    const capability = checkedCapability(await readCapabilityFile(resolveLocal(capFile, context)));
     return first === undefined ? [capability] : [capability, first];
   }
   if (first === undefined) {
     throw new TahoeError('ERR_USAGE', { reason: 'name a capability, or a file that holds one with --cap-file' });
   }
-  const capability = checked(first === '-' ? await readCapabilityInput(context.stdin) : first);
+  const capability = checkedCapability(first === '-' ? await readCapabilityInput(context.stdin) : first);
   return local === undefined ? [capability] : [capability, local];
-}
-
-/** A capability that was cut short in copying is better refused here than looked for in the grid. */
-function checked(text: string): string {
-  const capability = text.trim();
-  requireCapability(capability);
-  return capability;
-}
-
-async function readCapabilityFile(path: string): Promise<string> {
-  try {
-    return (await readFile(path, 'utf8')).slice(0, CAPABILITY_SIZE_MAX);
-  } catch (error) {
-    throw localFileError(path, error);
-  }
-}
-
-async function readCapabilityInput(stdin: AsyncIterable<Uint8Array>): Promise<string> {
-  let text = '';
-  for await (const piece of stdin) {
-    text += Buffer.from(piece).toString('latin1');
-    if (text.includes('\n') || text.length > CAPABILITY_SIZE_MAX) break;
-  }
-  return text;
 }
 
 /** The size of the file, where the capability holds it. */

@@ -5,6 +5,7 @@
  *   uri           links `uri=` as `name=`         set_children   links what the JSON in the body names
  *   unlink        removes `name=`                 rename         gives `from_name=` the name `to_name=`
  *   relink        moves `from_name=` to `to_dir=` and `to_name=`
+ *   check         looks how anything is, a file or a directory
  * @see Tahoe-LAFS docs/frontends/webapi.rst
  */
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -18,7 +19,8 @@ import { CHILDREN_SIZE_MAX, childOfGiven, parseChildren } from '../children-json
 import { sendLine, textOfChild } from '../reply.js';
 import { readBody } from '../request-body.js';
 import type { GatewayServices } from '../services.js';
-import { find, targetOf } from '../target.js';
+import { find, knownChild, targetOf } from '../target.js';
+import { checkChild } from './check.js';
 import { makeAt } from './post-mkdir.js';
 
 /** One request, understood. */
@@ -55,7 +57,10 @@ export async function postThing(
   const args = WITH_JSON.includes(query.operation) ? query : await formArguments(request);
   const posting = { services, request, reply, args, signal: clientGone(reply) };
   if (MAKING.includes(args.operation)) return makeAt(posting);
-  const { child } = await find(services, targetOf(request), posting.signal);
+  const target = targetOf(request);
+  const found = await find(services, target, posting.signal);
+  const { child } = found;
+  if (args.operation === 'check') return checkChild(services, args, reply, knownChild(found, target));
   if (child.kind !== 'directory') throw badOperation('POST to file: bad', args);
   const change = changes.get(args.operation);
   if (change === undefined) throw badOperation('POST to a directory with bad', args);

@@ -2,7 +2,7 @@
  * `GET` and `HEAD /uri/CAP/…`: a file's bytes, a directory's page, and what is known of either.
  *
  *   t=json           as JSON               t=uri            its capability
- *   t=readonly-uri   the one that only reads
+ *   t=readonly-uri   the one that only reads       t=check          how it is
  * @see Tahoe-LAFS docs/frontends/webapi.rst, "Reading a File", "Getting Information About Files And Directories"
  */
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -21,8 +21,9 @@ import { PAGE_POLICY } from '../html.js';
 import { listingPage } from '../listing-page.js';
 import { sendPlain, sentenceOf, statusOf, textOfChild } from '../reply.js';
 import type { GatewayServices } from '../services.js';
-import { find, targetOf } from '../target.js';
+import { find, knownChild, targetOf } from '../target.js';
 import type { Found, Target } from '../target.js';
+import { checkChild } from './check.js';
 import { sendContents } from './contents.js';
 
 /** Operations whose answers never change for what is immutable. */
@@ -45,10 +46,14 @@ export async function getThing(
   reply: FastifyReply,
 ): Promise<FastifyReply> {
   const target = targetOf(request);
-  const { operation } = queryArguments(request);
+  const args = queryArguments(request);
+  const { operation } = args;
   const signal = clientGone(reply);
   const reading = { services, request, reply, target, operation, signal };
   const found = await find(services, target, signal);
+  if (operation === 'check' && request.method === 'GET') {
+    return checkChild(services, args, reply, knownChild(found, target));
+  }
   if (isUnchanged(reading, found)) return reply.code(304).send();
   switch (found.child.kind) {
     case 'unknown':

@@ -3,9 +3,8 @@
  * @see Tahoe-LAFS docs/frontends/webapi.rst; Gridsync and magic-folder poll the JSON
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { escapeHtml, PAGE_POLICY } from '../html.js';
 import type { GatewayServices, ServerStatus } from '../services.js';
-
-const PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'";
 
 /** Registers the routes of this resource. */
 export function welcomeRoutes(app: FastifyInstance, services: GatewayServices): void {
@@ -59,15 +58,4 @@ ${rows.join('\n')}
 </body>
 </html>
 `;
-}
-
-function escapeHtml(text: string): string {
-  const entities: Readonly<Record<string, string>> = {
-    '&': '&amp;',
-    '<': '&lt;',
-    '>': '&gt;',
-    '"': '&quot;',
-    "'": '&#39;',
-  };
-  return text.replace(/[&<>"']/g, (character) => entities[character] ?? character);
 }

@@ -1,0 +1,36 @@
+/** Where a command gets its capability from: its words, a file, or standard input, which other users cannot see. */
+import { readFile } from 'node:fs/promises';
+import { requireCapability } from '#core/capability/parse.js';
+import { localFileError } from './local-file.js';
+
+/** The longest capability that is read from a file or standard input, in bytes. */
+const CAPABILITY_SIZE_MAX = 4096;
+
+/**
+ * A capability that was cut short in copying is better refused here than looked for in the grid.
+ * @returns it without blanks around it. @throws ERR_CAPABILITY.
+ */
+export function checkedCapability(text: string): string {
+  const capability = text.trim();
+  requireCapability(capability);
+  return capability;
+}
+
+/** The beginning of a file, as text. @throws ERR_FILE. */
+export async function readCapabilityFile(path: string): Promise<string> {
+  try {
+    return (await readFile(path, 'utf8')).slice(0, CAPABILITY_SIZE_MAX);
+  } catch (error) {
+    throw localFileError(path, error);
+  }
+}
+
+/** The first line of standard input, or more. */
+export async function readCapabilityInput(stdin: AsyncIterable<Uint8Array>): Promise<string> {
+  let text = '';
+  for await (const piece of stdin) {
+    text += Buffer.from(piece).toString('latin1');
+    if (text.includes('\n') || text.length > CAPABILITY_SIZE_MAX) break;
+  }
+  return text;
+}
