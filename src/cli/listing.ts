@@ -90,7 +90,7 @@ function timeText(seconds: number | undefined, nowSeconds: number): string {
 
 /** In code points, as Python counts. */
 function lengthOf(cell: string): number {
-  return [...cell].length;
+  return Array.from(cell).length;
 }
 
 /** Names are anybody's words: what would steer a terminal is shown, not sent. */

@@ -119,6 +119,7 @@ async function formFields(request: FastifyRequest): Promise<ReadonlyMap<string, 
     new URLSearchParams(textOf(body)).forEach(add);
     return fields;
   }
+  // eslint-disable-next-line @typescript-eslint/no-deprecated -- it is for long bodies, which this one cannot be
   const form = await new Response(body, { headers: { 'content-type': contentType(request) } })
     .formData()
     .catch((cause: unknown) => {

@@ -7,6 +7,7 @@ import type { CryptoProvider } from '#core/crypto.js';
 import type { Child } from '#core/directory/child.js';
 import type { DirectoryEntry } from '#core/directory/entries.js';
 import { isJsonObject } from '#core/directory/json-value.js';
+import type { JsonValue } from '#core/directory/json-value.js';
 import { sizeOf } from './child-json.js';
 import { escapeHtml } from './html.js';
 
@@ -63,8 +64,8 @@ function nature(capability: Exclude<Child, { readonly kind: 'unknown' }>): strin
   return authorityOf(capability) === 'write' ? 'modifiable' : 'read-only';
 }
 
-function linkedAt(system: unknown): string {
-  const seconds = system instanceof Map && isJsonObject(system) ? system.get('linkmotime') : undefined;
+function linkedAt(system: JsonValue | undefined): string {
+  const seconds = isJsonObject(system) ? system.get('linkmotime') : undefined;
   const date = new Date(typeof seconds === 'number' || typeof seconds === 'bigint' ? Number(seconds) * 1000 : NaN);
   return Number.isNaN(date.getTime()) ? '-' : date.toISOString().slice(0, 19).replace('T', ' ');
 }

@@ -1,7 +1,10 @@
 /** Directories and mutable files through the web API over a grid in memory: each operation, and what is refused. */
 import t from 'tap';
 import type { FastifyInstance } from 'fastify';
+import { dangerouslyFormatCapability } from '#core/capability/format.js';
+import { TahoeError } from '#core/errors.js';
 import { createGateway } from '#gateway/gateway.js';
+import { statusOf } from '#gateway/reply.js';
 import { gatewayOf, gatewayServices } from '../fixtures/gateway-app.js';
 import { seededBytes } from '../fixtures/crypto.js';
 import { MemoryGrid } from '../fixtures/memory-grid.js';
@@ -194,6 +197,13 @@ t.test('what is in the way, and what paths cannot be', async (t) => {
   await talk.app.close();
 });
 
+t.test('statuses that clients tell apart', (t) => {
+  t.equal(statusOf(new TahoeError('ERR_FILE_IN_THE_WAY', { name: 'x' })), 409);
+  t.equal(statusOf(new TahoeError('ERR_NOT_SUPPORTED', { reason: 'x' })), 501);
+  t.equal(statusOf(new TahoeError('ERR_UNCOORDINATED_WRITE', { storageIndex: 'x', detail: '' })), 500, 'no taken name');
+  t.end();
+});
+
 t.test('links are made, renamed, moved and removed', async (t) => {
   const talk = new Talk();
   const dir = await talk.mkdir();
@@ -312,7 +322,6 @@ t.test('an error while listing is JSON where JSON was asked for', async (t) => {
     signal: new AbortController().signal,
   });
   const app = createGateway(services);
-  const { dangerouslyFormatCapability } = await import('#core/capability/format.js');
   const text = dangerouslyFormatCapability({ kind: 'directory', file: file.capability });
   const reply = await app.inject({ method: 'GET', url: `/uri/${text}?t=json` });
   t.equal(reply.statusCode, 410);

@@ -38,9 +38,9 @@ export const command: CommandModule = {
       return SUCCESS;
     }
     // As wide as the longest name between the quotation marks that the reference counts along.
-    const width = Math.max(0, ...details.map(({ name }) => [...name].length + 2));
+    const width = Math.max(0, ...details.map(({ name }) => Array.from(name).length + 2));
     for (const { name, readwrite, readonly } of details) {
-      const blanks = ' '.repeat(width - [...name].length);
+      const blanks = ' '.repeat(width - Array.from(name).length);
       await writeLine(context.stdout, `${blanks}${name}: ${readonlyUri === true ? readonly : readwrite}`);
     }
     return SUCCESS;

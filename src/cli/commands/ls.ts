@@ -47,7 +47,7 @@ export const command: CommandModule = {
         await writeLine(context.stdout, reply.text);
         return SUCCESS;
       }
-      const rows = parseListing(reply.text, place.path.split('/').at(-1) ?? '');
+      const rows = parseListing(reply.text, place.path.replace(/^.*\//s, ''));
       for (const line of listingLines(rows, choice, context.clock.nowMs())) await writeLine(context.stdout, line);
       if (rows.some(({ type }) => type === 'unknown')) {
         const hint =

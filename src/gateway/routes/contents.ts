@@ -17,7 +17,7 @@ const CONTENT_SECURITY_POLICY = 'sandbox';
 interface Contents {
   readonly sizeBytes: number;
   /** Called once. What it gives closes what it opened. */
-  read(range: ByteRange): AsyncIterator<Uint8Array> | Uint8Array;
+  readonly read: (range: ByteRange) => AsyncIterator<Uint8Array> | Uint8Array;
 }
 
 /** Answers with the file's contents. @param what - the file, and the name by which a directory knows it. */

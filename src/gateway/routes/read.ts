@@ -12,6 +12,7 @@ import { requireCapability } from '#core/capability/parse.js';
 import { isMutable } from '#core/capability/types.js';
 import type { DirectoryCapability, FileCapability, KnownCapability } from '#core/capability/types.js';
 import type { Child } from '#core/directory/child.js';
+import type { DirectoryEntry } from '#core/directory/entries.js';
 import { formatPythonJson } from '#core/directory/json-format.js';
 import { isTahoeError, TahoeError } from '#core/errors.js';
 import { queryArguments } from '../arguments.js';
@@ -83,19 +84,20 @@ async function getFile(reading: Reading, file: FileCapability, found: Found): Pr
 async function getDirectory(reading: Reading, directory: DirectoryCapability): Promise<FastifyReply> {
   const { services, reply, request, operation, signal } = reading;
   if (operation !== '' && operation !== 'json') return getCapability(reading, directory, 'GET directory');
+  let entries: readonly DirectoryEntry[];
   try {
     const opened = await services.openDirectory(directory, signal);
-    const { entries } = await opened.list({ signal });
-    if (operation === 'json') return sendPlain(reply, directoryJson(services.crypto, directory, entries.values()));
-    const [path = '/'] = (request.raw.url ?? '').split('?');
-    return reply
-      .header('content-type', 'text/html;charset=utf-8')
-      .header('content-security-policy', PAGE_POLICY)
-      .send(listingPage(services.crypto, directory, { entries: [...entries.values()], path }));
+    entries = [...(await opened.list({ signal })).entries.values()];
   } catch (error) {
     if (operation !== 'json' || !isTahoeError(error)) throw error;
     return sendPlain(reply.code(statusOf(error)), formatPythonJson(new Map([['error', sentenceOf(error)]])));
   }
+  if (operation === 'json') return sendPlain(reply, directoryJson(services.crypto, directory, entries));
+  const [path = '/'] = (request.raw.url ?? '').split('?');
+  return reply
+    .header('content-type', 'text/html;charset=utf-8')
+    .header('content-security-policy', PAGE_POLICY)
+    .send(listingPage(services.crypto, directory, { entries, path }));
 }
 
 function getUnknown({ services, reply, target, operation }: Reading, found: Found): FastifyReply {
