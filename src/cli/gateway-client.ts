@@ -1,5 +1,5 @@
 /**
- * Talks to a node's gateway, the web API: PUT /uri, GET /uri/CAP, POST /uri/CAP?t=check and the welcome page's JSON.
+ * Talks to a node's gateway, the web API: files that stream, answers that are a line or a listing.
  *
  * Redirects are not followed: what is sent is plaintext and what is asked for holds a capability. No error repeats
  * a capability. Every wait for the gateway has a deadline; a wait for the other end of a pipe has none.
@@ -99,17 +99,22 @@ export class GatewayClient {
   /**
    * Stores a file.
    * @param content - read as fast as the gateway takes it.
-   * @param options - `sizeBytes` of the content, where it is known.
+   * @param options - `sizeBytes` of the content, where it is known; `address`, where it goes if not to /uri.
    * @throws ERR_GATEWAY, ERR_GATEWAY_REPLY, ERR_TIMEOUT; what `content` throws; the signal's reason.
    */
   async put(
     content: AsyncIterable<Uint8Array>,
-    { sizeBytes, signal }: { readonly sizeBytes?: number | undefined; readonly signal?: AbortSignal } = {},
+    options: {
+      readonly sizeBytes?: number | undefined;
+      readonly address?: string;
+      readonly signal?: AbortSignal;
+    } = {},
   ): Promise<StoredFile> {
+    const { sizeBytes, address = 'uri', signal } = options;
     const patience = this.#patience(signal);
     const headers = sizeBytes === undefined ? {} : { 'content-length': String(sizeBytes) };
     const body = this.#upload(content, patience);
-    const reply = await this.#request('PUT', 'uri', patience, { headers, body });
+    const reply = await this.#request('PUT', address, patience, { headers, body });
     if (reply.statusCode !== 200 && reply.statusCode !== 201) throw await this.#refusal(reply, patience);
     const capability = (await this.#text(reply, patience)).trim();
     if (!/^(URI:|uri:)\S+$/.test(capability)) {
@@ -120,15 +125,16 @@ export class GatewayClient {
 
   /**
    * Begins to read a file.
-   * @param options - `sizeBytes`, where the capability names it: what the gateway sends is held against it.
+   * @param address - after the gateway's: `uri/CAPABILITY`, or with a path.
+   * @param options - `sizeBytes`, where a capability names it: what the gateway sends is held against it.
    * @throws ERR_GATEWAY, ERR_GATEWAY_REPLY, ERR_TIMEOUT; the signal's reason.
    */
   async get(
-    capability: string,
+    address: string,
     { sizeBytes, signal }: { readonly sizeBytes?: number | undefined; readonly signal?: AbortSignal } = {},
   ): Promise<GatewayFile> {
     const patience = this.#patience(signal);
-    const reply = await this.#request('GET', `uri/${encodeURIComponent(capability)}`, patience);
+    const reply = await this.#request('GET', address, patience);
     if (reply.statusCode !== 200) throw await this.#refusal(reply, patience);
     const length = reply.headers['content-length'];
     const announced = typeof length === 'string' && /^[0-9]{1,15}$/.test(length) ? Number(length) : undefined;
@@ -168,6 +174,23 @@ export class GatewayClient {
   }
 
   /**
+   * Asks for something whose answer is short text.
+   * @param options - `replySizeMax`: how long it may be, in bytes, if not as long as usual.
+   * @throws ERR_GATEWAY_REPLY for every answer but 200 and 201; ERR_GATEWAY, ERR_TIMEOUT; the signal's reason.
+   */
+  async call(
+    method: 'GET' | 'POST' | 'DELETE',
+    address: string,
+    { signal, replySizeMax }: { readonly signal?: AbortSignal; readonly replySizeMax?: number } = {},
+  ): Promise<{ readonly status: number; readonly text: string }> {
+    const patience = this.#patience(signal);
+    const reply = await this.#request(method, address, patience);
+    const status = reply.statusCode;
+    if (status !== 200 && status !== 201) throw await this.#refusal(reply, patience);
+    return { status, text: await this.#text(reply, patience, replySizeMax) };
+  }
+
+  /**
    * How many storage servers the gateway is connected to.
    * @throws ERR_GATEWAY, ERR_GATEWAY_REPLY, ERR_TIMEOUT; the signal's reason.
    */
@@ -196,7 +219,7 @@ export class GatewayClient {
   }
 
   async #request(
-    method: 'GET' | 'PUT' | 'POST',
+    method: 'GET' | 'PUT' | 'POST' | 'DELETE',
     path: string,
     patience: Patience,
     options: { headers?: Record<string, string>; body?: AsyncGenerator<Uint8Array>; answerMs?: number } = {},
@@ -205,7 +228,7 @@ export class GatewayClient {
     const { signal } = patience;
     if (options.body === undefined) patience.begin(options.answerMs ?? this.#limits.answerMs);
     try {
-      const reply = await request(new URL(path, this.#base), {
+      const reply = await request(new URL(`./${path}`, this.#base), {
         method,
         headers: { ...headers, ...options.headers },
         // One piece ahead of what the socket takes, no more.
@@ -257,15 +280,18 @@ export class GatewayClient {
     if (sizeBytes !== undefined && received !== sizeBytes) throw cut();
   }
 
-  async #text({ body, statusCode }: Dispatcher.ResponseData, patience: Patience): Promise<string> {
+  async #text(
+    { body, statusCode }: Dispatcher.ResponseData,
+    patience: Patience,
+    sizeMax = REPLY_SIZE_MAX,
+  ): Promise<string> {
     const pieces: Uint8Array[] = [];
     let size = 0;
     try {
       for await (const piece of patience.receive(body as AsyncIterable<Uint8Array>, this.#limits.idleMs)) {
         pieces.push(piece);
         size += piece.length;
-        if (size > REPLY_SIZE_MAX)
-          throw new TahoeError('ERR_GATEWAY_REPLY', { status: statusCode, reason: 'far too much' });
+        if (size > sizeMax) throw new TahoeError('ERR_GATEWAY_REPLY', { status: statusCode, reason: 'far too much' });
       }
     } catch (error) {
       throw this.#unreachable(error);

@@ -187,6 +187,11 @@ const catalogue = {
     (f) => `${JSON.stringify(f.name)} is no ${f.expected}, and only a ${f.expected} was to be removed`,
   ),
 
+  ERR_FILE_IN_THE_WAY: entry<{ name: string }>(
+    'conflict',
+    (f) => `Unable to create directory ${JSON.stringify(f.name)}: a file was in the way`,
+  ),
+
   // limit: more than this side is willing or able to hold
   ERR_TOO_LARGE: entry<{ what: string; limitBytes: number }>(
     'limit',
@@ -258,6 +263,7 @@ const catalogue = {
 
   // usage: the person at the keyboard can mend it
   ERR_USAGE: entry<{ reason: string }>('usage', (f) => f.reason),
+  ERR_NOT_SUPPORTED: entry<{ reason: string }>('usage', (f) => f.reason),
   ERR_NOT_A_DIRECTORY: entry<{ what: string; reason: string }>(
     'usage',
     (f) => `${f.what} cannot be opened as a directory: ${f.reason}`,

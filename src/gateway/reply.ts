@@ -3,8 +3,13 @@
  * @see Tahoe-LAFS docs/frontends/webapi.rst; its statuses are kept where its clients depend on them
  */
 import type { FastifyReply } from 'fastify';
+import { dangerouslyFormatCapability } from '#core/capability/format.js';
+import type { KnownCapability } from '#core/capability/types.js';
+import type { CryptoProvider } from '#core/crypto.js';
+import { dangerouslyFormatChild } from '#core/directory/child.js';
+import type { Child } from '#core/directory/child.js';
 import type { ErrorCode, ErrorFamily } from '#core/errors.js';
-import { isTahoeError, TahoeError } from '#core/errors.js';
+import { isTahoeError } from '#core/errors.js';
 
 const statusByFamily: Readonly<Record<ErrorFamily, number>> = {
   malformed: 400,
@@ -17,12 +22,22 @@ const statusByFamily: Readonly<Record<ErrorFamily, number>> = {
   usage: 400,
 };
 
-/** Codes whose status is not their family's. An upload that finds too few servers is a 500, as clients expect. */
+/**
+ * Codes whose status is not their family's. An upload that finds too few servers is a 500, as clients expect, and so is
+ * a write that met another: to them 409 is a name that is taken.
+ */
 const statusByCode: Partial<Readonly<Record<ErrorCode, number>>> = {
   ERR_UNHAPPY: 500,
   ERR_NO_SERVERS: 500,
   ERR_NO_SPACE: 507,
   ERR_NO_SUCH_CHILD: 404,
+  ERR_UNCOORDINATED_WRITE: 500,
+  ERR_NOT_SUPPORTED: 501,
+};
+
+/** Sentences that clients know by heart. */
+const sentenceByCode: Partial<Readonly<Record<ErrorCode, string>>> = {
+  ERR_CHILD_EXISTS: 'There was already a child by that name, and you asked me to not replace it.',
 };
 
 /** The status that tells a client of this failure; 500 for what is no TahoeError. */
@@ -32,7 +47,9 @@ export function statusOf(error: unknown): number {
 
 /** The sentence that tells a person. What is no TahoeError is a fault of ours, and its details stay in the log. */
 export function sentenceOf(error: unknown): string {
-  return error instanceof TahoeError ? error.message : 'the gateway made a mistake; its log says more';
+  return isTahoeError(error)
+    ? (sentenceByCode[error.code] ?? error.message)
+    : 'the gateway made a mistake; its log says more';
 }
 
 /** Headers that every answer carries. */
@@ -45,4 +62,26 @@ export const commonHeaders: Readonly<Record<string, string>> = {
 /** Answers with a line of plain text. */
 export function sendText(reply: FastifyReply, status: number, text: string): FastifyReply {
   return reply.code(status).header('content-type', 'text/plain;charset=utf-8').send(`${text}\n`);
+}
+
+/** Answers with text that ends as it ends. */
+export function sendPlain(reply: FastifyReply, text: string): FastifyReply {
+  return reply.header('content-type', 'text/plain').send(Buffer.from(text));
+}
+
+/** Answers with a status and a text that is all there is to say. */
+export function sendLine(reply: FastifyReply, status: number, text: string): FastifyReply {
+  return reply.code(status).header('content-type', 'text/plain;charset=utf-8').send(text);
+}
+
+/** Answers with a capability and nothing else. */
+export function sendCapability(reply: FastifyReply, status: number, capability: KnownCapability): FastifyReply {
+  return sendLine(reply, status, dangerouslyFormatCapability(capability));
+}
+
+/** The strongest capability of a child, as text. */
+export function textOfChild(crypto: CryptoProvider, child: Child): string {
+  if (child.kind !== 'unknown') return dangerouslyFormatCapability(child);
+  const { write, read } = dangerouslyFormatChild(crypto, child);
+  return write ?? read ?? '';
 }

@@ -2,17 +2,15 @@
  * The client half of a node: the grid of the servers it was told of, uploads and downloads on it, and the gateway
  * that offers them as a web API.
  */
-import type { ChkReadCapability } from '#core/capability/types.js';
 import type { CryptoProvider } from '#core/crypto.js';
 import type { Clock, Log, Random } from '#core/environment.js';
-import { checkImmutable } from '#client/check/check-immutable.js';
-import { repairImmutable } from '#client/check/repair-immutable.js';
-import { ImmutableReader } from '#client/download/immutable-reader.js';
+import { FileStore } from '#client/file-store.js';
+import type { FileStoreContext } from '#client/file-store.js';
 import { Grid } from '#client/grid.js';
 import { openStorageServer } from '#client/server-opening.js';
-import { uploadFile } from '#client/upload/upload.js';
-import type { UploadContext } from '#client/upload/upload.js';
+import { WriterQueue } from '#client/mutable/writer-queue.js';
 import { createGateway } from '#gateway/gateway.js';
+import { storeServices } from '#gateway/services.js';
 import type { GatewayServices, ServerStatus } from '#gateway/services.js';
 import { parseServersYaml } from '#wire/announcement.js';
 import type { StorageAnnouncement } from '#wire/announcement.js';
@@ -27,6 +25,7 @@ import type { NodeDirectory } from './node-directory.js';
 import { loadClientSecrets } from './node-secrets.js';
 import type { NodeSettings } from './settings.js';
 import { NodeEncoders } from './encoding/encoding-thread.js';
+import { SeenVersionsFile } from './seen-versions-file.js';
 import { Spool } from './spool.js';
 import { applicationVersion } from './version.js';
 
@@ -82,49 +81,39 @@ async function readServers(
   return servers;
 }
 
-async function clientContext(options: ClientServiceOptions, grid: Grid): Promise<UploadContext> {
+async function clientContext(options: ClientServiceOptions, grid: Grid): Promise<FileStoreContext> {
   const { directory, settings, crypto, clock, random, log } = options;
   const { needed, happy, total, maximumSegmentSizeBytes } = settings.encoding;
   const encoders = new NodeEncoders(crypto, clock);
   options.closers.add('the encoders', () => encoders.close());
   const spool = new Spool(settings.tempDirectory, { bytesMax: settings.spoolBytesMax });
+  const secrets = await loadClientSecrets(directory, random);
+  const path = directory.privateFile('seen-versions');
+  const seen = await SeenVersionsFile.open({ path, crypto, secret: secrets.leaseSecret, log });
+  options.closers.add('the seen versions', () => seen.close());
   return {
     crypto,
     clock,
     random,
     log,
     encoding: { needed, happy, total, segmentSizeMax: maximumSegmentSizeBytes },
-    ...(await loadClientSecrets(directory, random)),
+    ...secrets,
     serversFor: (storageIndex) => grid.permutedServers(storageIndex),
     openSpool: () => spool.open(),
     openEncoder: encoders.open,
     discarded: collectorOfDiscarded(),
+    seen,
+    writers: new WriterQueue(),
   };
 }
 
-function servicesOf(options: ClientServiceOptions, grid: Grid, context: UploadContext): GatewayServices {
-  const { total } = context.encoding;
+function servicesOf(options: ClientServiceOptions, grid: Grid, context: FileStoreContext): GatewayServices {
   return {
+    ...storeServices(new FileStore(context), (minimum, signal) => grid.ready(minimum, signal)),
     crypto: options.crypto,
     log: options.log,
     nickname: options.settings.nickname,
     applicationVersion,
-    async upload(input, signal) {
-      await grid.ready(total, signal);
-      return uploadFile(context, input, { signal });
-    },
-    async openFile(capability: ChkReadCapability, signal: AbortSignal) {
-      await grid.ready(total, signal);
-      return new ImmutableReader(context, capability);
-    },
-    async check(capability, checkOptions) {
-      await grid.ready(Infinity, checkOptions.signal);
-      return checkImmutable(context, capability, checkOptions);
-    },
-    async repair(capability, checkOptions) {
-      await grid.ready(Infinity, checkOptions.signal);
-      return repairImmutable(context, capability, checkOptions);
-    },
     servers: () => grid.status().map(serverStatus),
   };
 }

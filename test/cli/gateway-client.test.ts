@@ -31,7 +31,7 @@ t.test('a gateway that does not begin its answer', async (t) => {
     asked = true;
   });
   const { client, clock } = clientOf(t, address);
-  const answer = client.get(CAPABILITY);
+  const answer = client.get(`uri/${CAPABILITY}`);
   answer.catch(() => undefined);
   await until(() => asked);
   clock.advance(answerMs - 1);
@@ -45,7 +45,7 @@ t.test('a gateway that stalls in the middle of a file', async (t) => {
     response.writeHead(200, { 'content-length': String(CONTENT.length) }).write(CONTENT.subarray(0, 7));
   });
   const { client, clock } = clientOf(t, address);
-  const { bytes, sizeBytes } = await client.get(CAPABILITY);
+  const { bytes, sizeBytes } = await client.get(`uri/${CAPABILITY}`);
   t.equal(sizeBytes, CONTENT.length);
   t.same((await bytes.next()).value, CONTENT.subarray(0, 7));
   t.equal(clock.pending, 0, 'while it is our turn, no deadline runs');
@@ -119,11 +119,11 @@ t.test("the caller's signal and the caller's errors come through as they are", a
   });
   const { client, clock } = clientOf(t, address);
   const controller = new AbortController();
-  const cancelled = client.get(CAPABILITY, { signal: controller.signal });
+  const cancelled = client.get(`uri/${CAPABILITY}`, { signal: controller.signal });
   cancelled.catch(() => undefined);
   controller.abort(new TahoeError('ERR_CANCELLED', { what: 'this' }));
   await t.rejects(cancelled, { code: 'ERR_CANCELLED' });
-  await t.rejects(client.get(CAPABILITY, { signal: controller.signal }), { code: 'ERR_CANCELLED' });
+  await t.rejects(client.get(`uri/${CAPABILITY}`, { signal: controller.signal }), { code: 'ERR_CANCELLED' });
   const failing = (async function* () {
     yield CONTENT;
     await nextTurn();
@@ -140,7 +140,7 @@ t.test('a download that is not read to its end frees the connection', async (t) 
     response.writeHead(200).write(CONTENT);
   });
   const { client, clock } = clientOf(t, address);
-  const { bytes } = await client.get(CAPABILITY);
+  const { bytes } = await client.get(`uri/${CAPABILITY}`);
   for await (const piece of bytes) {
     t.same(piece, CONTENT);
     break;
@@ -156,7 +156,7 @@ t.test("without any length the end is believed; a capability's size is not overr
   const { client } = clientOf(t, address);
   const read = async (sizeBytes?: number): Promise<number> => {
     let size = 0;
-    for await (const piece of (await client.get(CAPABILITY, { sizeBytes })).bytes) size += piece.length;
+    for await (const piece of (await client.get(`uri/${CAPABILITY}`, { sizeBytes })).bytes) size += piece.length;
     return size;
   };
   t.equal(await read(), CONTENT.length);
@@ -188,7 +188,7 @@ t.test('an address keeps its path and hides its password', async (t) => {
   url.username = 'me';
   const { client } = clientOf(t, url.href);
   t.equal(client.address, address);
-  await t.rejects(client.get('URI:LIT:'), { code: 'ERR_GATEWAY_REPLY' });
+  await t.rejects(client.get('uri/URI%3ALIT%3A'), { code: 'ERR_GATEWAY_REPLY' });
   t.match(seen, [{ url: '/grid/uri/URI%3ALIT%3A' }]);
 });
 
@@ -196,7 +196,7 @@ t.test('nobody there', async (t) => {
   const address = await deadAddress();
   const { client, clock } = clientOf(t, address);
   const unreachable = { code: 'ERR_GATEWAY', facts: { address, reason: 'nothing listens there' } };
-  await t.rejects(client.get(CAPABILITY), unreachable);
+  await t.rejects(client.get(`uri/${CAPABILITY}`), unreachable);
   await t.rejects(client.put(Readable.from([CONTENT])), unreachable);
   t.equal(clock.pending, 0);
 });

@@ -86,8 +86,14 @@ t.test('bad input is one sentence, status 1, and nothing is asked for', async (t
     [[], 'name a capability, or a file that holds one with --cap-file'],
     [['-u', address, CAPABILITY.slice(0, -8)], cut],
     [['-u', address, CAPABILITY.slice(0, 60), 'file'], cut],
-    [['-u', address, 'nonsense'], unknown],
-    [['-u', address, 'alias:path'], unknown],
+    [
+      ['-u', address, 'nonsense'],
+      "error: No alias specified, and the default 'tahoe' alias doesn't exist. To create it, use 'tahoe create-alias tahoe'.",
+    ],
+    [
+      ['-u', address, 'alias:path'],
+      "error: Unknown alias 'alias', please create it with 'tahoe add-alias' or 'tahoe create-alias'.",
+    ],
     [['-u', address, '-'], unknown],
     [['-u', address, '--cap-file', 'long'], cut],
     [['-u', address, '--cap-file', 'absent'], `cannot use '${directory}/absent': there is no such file or directory`],

@@ -1,5 +1,6 @@
 /** `put`: what is sent, what is printed where, and every way in which it fails. */
 import { execFile } from 'node:child_process';
+import { generateKeyPairSync } from 'node:crypto';
 import { mkdir, open, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -42,6 +43,35 @@ t.test('the gateway is the one of node.url', async (t) => {
     ['-d', '~/.tahoe', 'put', '~/../file'],
   ]) {
     t.match(await runInPlace(words, directory), { status: 0, stdout: `${CAPABILITY}\n` }, words.join(' '));
+  }
+});
+
+t.test('a file goes where a path says, in the format that is asked for', async (t) => {
+  const directory = await temporaryDirectory(t);
+  const { address, seen } = await startGateway(t, reply(201, CAPABILITY));
+  const body = `${'a'.repeat(26)}:${'a'.repeat(52)}`;
+  const key = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey;
+  await writeFile(join(directory, 'file'), CONTENT);
+  await writeFile(join(directory, 'key'), key.export({ format: 'pem', type: 'pkcs1' }));
+  const der = key.export({ format: 'der', type: 'pkcs8' }).toString('base64url');
+  const cases: readonly [words: string[], url: RegExp | string][] = [
+    [[`URI:DIR2:${body}/a b/ü`], `/uri/URI%3ADIR2%3A${body.replace(':', '%3A')}/a%20b/%C3%BC`],
+    [[`URI:DIR2:${body}:./x`], /%3Aa{52}\/x$/],
+    [[`URI:SSK:${body}`], /^\/uri\/URI%3ASSK%3A[^/]+$/],
+    [['--dir-cap', 'URI:DIR2-LIT:', 'x/y'], '/uri/URI%3ADIR2-LIT%3A/x/y'],
+    [['-m', '--dir-cap', 'URI:DIR2-LIT:', 'tahoe:x'], '/uri/URI%3ADIR2-LIT%3A/x?mutable=true'],
+    [['--format=mdmf', '--dir-cap', 'URI:DIR2-LIT:', 'x'], '/uri/URI%3ADIR2-LIT%3A/x?format=MDMF'],
+    [
+      ['-m', '--private-key-path=key'],
+      `/uri?mutable=true&private-key=${der.padEnd(Math.ceil(der.length / 4) * 4, '=').replaceAll('=', '%3D')}`,
+    ],
+  ];
+  for (const [words, url] of cases) {
+    const [options, remote] = [words.filter((_word, i) => i < words.length - 1), words.at(-1) ?? ''];
+    const line = remote.startsWith('-') ? [...options, remote, 'file'] : [...options, 'file', remote];
+    const outcome = await runInPlace(['put', '-u', address, ...line], directory);
+    t.match(outcome, { status: 0, stdout: `${CAPABILITY}\n`, stderr: '201 Created\n' }, words.join(' '));
+    t.match(seen.pop()?.url, url);
   }
 });
 
@@ -106,8 +136,6 @@ t.test('bad input is one sentence, status 1, and nothing is sent', async (t) => 
   await writeFile(join(directory, 'file'), CONTENT);
   await mkdir(join(directory, 'node'));
   await writeFile(join(directory, 'node', 'node.url'), 'nonsense');
-  const mutable =
-    'mutable files are not available in this version; leave out --mutable, --format and --private-key-path';
   const cases: readonly [words: string[], sentence: string][] = [
     [['-u', address, 'absent'], `cannot use '${directory}/absent': there is no such file or directory`],
     [['-u', address, '.'], `cannot use '${directory}': it is a directory`],
@@ -116,11 +144,20 @@ t.test('bad input is one sentence, status 1, and nothing is sent', async (t) => 
     [['-u', 'file:///etc/passwd', 'file'], '--node-url must look like http://127.0.0.1:3456'],
     [
       ['-u', address, 'file', 'alias:name'],
-      'directories are not available in this version; name one local file only, and keep its capability',
+      "error: Unknown alias 'alias', please create it with 'tahoe add-alias' or 'tahoe create-alias'.",
     ],
-    [['-u', address, '-m', 'file'], mutable],
-    [['-u', address, '--format=SDMF', 'file'], mutable],
-    [['-u', address, '--private-key-path=key', 'file'], mutable],
+    [
+      ['-u', address, '--dir-cap=URI:DIR2-LIT:', 'file', '/a/b'],
+      "Error: The remote filename must not start with a slash\nPlease try again, perhaps with 'a/b'",
+    ],
+    [
+      ['-u', address, '--private-key-path=key', 'file'],
+      '--private-key-path is for mutable files; add --mutable or --format',
+    ],
+    [
+      ['-u', address, '-m', '--private-key-path=file', 'file'],
+      'this is no usable RSA key of 2048 bits: it is neither PEM nor DER',
+    ],
     [['-u', address, '--format=foo', 'file'], 'foo is an invalid format'],
     [
       ['-u', dead, 'file'],

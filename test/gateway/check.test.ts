@@ -4,28 +4,9 @@ import type { FastifyInstance } from 'fastify';
 import { formatBase32 } from '#core/base32.js';
 import { verifyChk } from '#core/capability/attenuate.js';
 import { dangerouslyFormatCapability } from '#core/capability/format.js';
-import { silentLog } from '#core/environment.js';
-import { checkImmutable } from '#client/check/check-immutable.js';
-import { repairImmutable } from '#client/check/repair-immutable.js';
-import { ImmutableReader } from '#client/download/immutable-reader.js';
-import { uploadFile } from '#client/upload/upload.js';
-import { createGateway } from '#gateway/gateway.js';
 import { crypto, seededBytes } from '../fixtures/crypto.js';
+import { gatewayOf } from '../fixtures/gateway-app.js';
 import { MemoryGrid } from '../fixtures/memory-grid.js';
-
-function gatewayOf(grid: MemoryGrid): FastifyInstance {
-  return createGateway({
-    crypto,
-    log: silentLog,
-    nickname: '',
-    applicationVersion: 'tallac/0',
-    upload: (input, signal) => uploadFile(grid.context, input, { signal }),
-    openFile: (capability) => Promise.resolve(new ImmutableReader(grid.context, capability)),
-    check: (capability, options) => checkImmutable(grid.context, capability, options),
-    repair: (capability, options) => repairImmutable(grid.context, capability, options),
-    servers: () => [],
-  });
-}
 
 async function setUp(): Promise<{
   grid: MemoryGrid;
@@ -176,8 +157,8 @@ t.test('what is refused, with its status', async (t) => {
     ['POST', `${url}?t=check&verify=maybe`, 400, /invalid boolean argument: verify= takes true or false/],
     ['POST', `${url}?t=check&repair=`, 400, /invalid boolean argument/],
     ['POST', `${url}?t=check&output=XML`, 400, /output= takes JSON or HTML/],
-    ['POST', `${url}?t=upload`, 400, /only t=check is known/],
-    ['POST', url, 400, /only t=check is known/],
+    ['POST', `${url}?t=upload`, 400, /POST to file: bad t=/],
+    ['POST', url, 400, /POST to file: bad t=/],
     ['POST', '/uri/nonsense?t=check', 400, /capability is not valid/],
     ['POST', `${mutable}?t=check`, 400, /checks immutable files only/],
     ['HEAD', `${url}?t=check`, 400, /^/],

@@ -6,52 +6,14 @@ import { storageIndexOf } from '#core/capability/attenuate.js';
 import { dangerouslyFormatCapability } from '#core/capability/format.js';
 import { requireCapability } from '#core/capability/parse.js';
 import { TahoeError } from '#core/errors.js';
-import { checkImmutable } from '#client/check/check-immutable.js';
-import { repairImmutable } from '#client/check/repair-immutable.js';
-import { ImmutableReader } from '#client/download/immutable-reader.js';
-import { uploadFile } from '#client/upload/upload.js';
+import { crypto, seededBytes } from '../fixtures/crypto.js';
 import { createGateway } from '#gateway/gateway.js';
 import type { GatewayServices } from '#gateway/services.js';
-import { crypto, seededBytes } from '../fixtures/crypto.js';
+import { gatewayOf } from '../fixtures/gateway-app.js';
 import { MemoryGrid } from '../fixtures/memory-grid.js';
 
 const plaintext = seededBytes('gateway', 100_000);
 const secretBody = 'aaaqeayeaudaocajbifqydiob4:mrswmz3infvgw3dnnzxxa4lson2hk5txpb4xu634pv7h7aebqkbq';
-
-function gatewayOf(grid: MemoryGrid, lines: string[] = []): ReturnType<typeof createGateway> {
-  const note = (event: string, facts: object = {}): void => {
-    lines.push(`${event} ${JSON.stringify(facts)}`);
-  };
-  const services: GatewayServices = {
-    crypto,
-    log: { debug: note, info: note, warn: note, error: note },
-    nickname: 'test <node>',
-    applicationVersion: 'tallac/0',
-    upload: (input, signal) => uploadFile(grid.context, input, { signal }),
-    check: (capability, options) => checkImmutable(grid.context, capability, options),
-    repair: (capability, options) => repairImmutable(grid.context, capability, options),
-    openFile: (capability) => Promise.resolve(new ImmutableReader(grid.context, capability)),
-    servers: () => [
-      {
-        serverId: 'v0-a',
-        nickname: '<b>',
-        connectionStatus: 'connected',
-        availableSpace: 5,
-        version: 'x/1',
-        lastReceivedDataMs: 1500,
-      },
-      {
-        serverId: 'v0-b',
-        nickname: 'b',
-        connectionStatus: 'refused',
-        availableSpace: undefined,
-        version: undefined,
-        lastReceivedDataMs: undefined,
-      },
-    ],
-  };
-  return createGateway(services);
-}
 
 t.test('PUT stores, GET and HEAD read, under both names and percent-encoded', async (t) => {
   const app = gatewayOf(new MemoryGrid(10, { segmentSizeMax: 10_000 }));
@@ -154,18 +116,20 @@ t.test('bad input gets one sentence, the right status, and no secret back', asyn
     ['GET', `/uri/URI:CHK:${secretBody}`, 400, /capability is not valid/],
     ['GET', `/uri/URI:CHK:${secretBody}:3:10`, 400, /cut short/],
     ['GET', `/uri/URI:CHK-Verifier:${secretBody}:3:10:99`, 400, /only verifies/],
-    ['GET', `/uri/URI:SSK:${secretBody}`, 400, /mutable/],
-    ['GET', `/uri/URI:DIR2:${secretBody}`, 400, /directory/],
+    ['GET', `/uri/URI:SSK:${secretBody}`, 410, /no share of/],
+    ['GET', `/uri/URI:DIR2:${secretBody}`, 410, /no share of/],
+    ['GET', `/uri/URI:SSK-Verifier:${secretBody}`, 400, /only verifies/],
+    ['GET', `/uri/URI:DIR2-Verifier:${secretBody}`, 400, /only verifies/],
     ['GET', '/uri/URI:FUTURE:x', 400, /no known kind/],
     ['GET', '/uri/%E0%A4%A', 400, /./],
     ['GET', `/uri/URI:CHK:${secretBody}:3:10:99`, 410, /no share of [a-z2-7]{26} was found/],
-    ['GET', `/uri/URI:LIT:krugkidfnzsa?t=json`, 400, /t=/],
-    ['PUT', '/uri?format=SDMF', 400, /format=/],
-    ['PUT', '/uri?t=mkdir', 400, /t=/],
+    ['GET', `/uri/URI:LIT:krugkidfnzsa?t=nonsense`, 400, /bad t=nonsense/],
+    ['PUT', '/uri?format=ZIP', 400, /Unknown format: ZIP/],
+    ['PUT', '/uri?t=nonsense', 400, /accepts only/],
     ['GET', '/uri', 400, /requires a capability/],
     ['GET', '/nothing', 404, /No such resource/],
     ['DELETE', '/uri', 404, /No such resource/],
-    ['POST', '/uri', 404, /No such resource/],
+    ['POST', '/uri', 400, /accepts only/],
   ];
   for (const [method, url, status, sentence] of cases) {
     const reply = await app.inject({ method, url, ...(method === 'PUT' ? { payload: 'text' } : {}) });

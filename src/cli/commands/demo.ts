@@ -20,6 +20,7 @@ import { interruptible } from '../interrupt.js';
 import { openLocalFile } from '../local-file.js';
 import { isReaderGone, writeLine } from '../output.js';
 import { formatRate, formatSize } from '../quantities.js';
+import { addressOf } from '../remote-path.js';
 
 interface DemoWords {
   readonly keep?: boolean;
@@ -192,7 +193,10 @@ function listOf(numbers: readonly number[]): string {
 
 async function readBack(stored: Stored, { story, grid, context, signal }: Demonstration): Promise<void> {
   const startMs = context.clock.monotonicMs();
-  const { bytes } = await grid.client.get(stored.capability, { sizeBytes: stored.sizeBytes, signal });
+  const { bytes } = await grid.client.get(addressOf({ root: stored.capability, path: '' }), {
+    sizeBytes: stored.sizeBytes,
+    signal,
+  });
   const fingerprint = new Fingerprint();
   await fingerprint.read(bytes);
   const { sizeBytes, digest } = fingerprint.result();

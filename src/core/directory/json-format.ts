@@ -29,6 +29,18 @@ export function formatPythonJson(value: JsonValue): string {
   return format(value, 0);
 }
 
+/**
+ * The same with a line for each item, as `json.dumps(value, indent=1)` has it.
+ * @throws ERR_JSON when it is nested deeper than JSON_NESTING_MAX.
+ */
+export function formatIndentedJson(value: JsonValue): string {
+  return format(value, 0, (items, depth, [open, close]) => {
+    if (items.length === 0) return `${open}${close}`;
+    const line = `\n${' '.repeat(depth + 1)}`;
+    return `${open}${line}${items.join(`,${line}`)}\n${' '.repeat(depth)}${close}`;
+  });
+}
+
 /** A float as Python's repr writes it: the fewest digits that give it back. */
 export function formatPythonFloat(value: number): string {
   if (Number.isNaN(value)) return 'NaN';
@@ -46,15 +58,22 @@ export function formatPythonFloat(value: number): string {
   return `${sign}${whole}.${digits.slice(exponent + 1) || '0'}`;
 }
 
-function format(value: JsonValue, depth: number): string {
+/** Puts the items of an array or object together. */
+type Layout = (items: readonly string[], depth: number, brackets: readonly [string, string]) => string;
+
+const onOneLine: Layout = (items, _depth, [open, close]) => `${open}${items.join(', ')}${close}`;
+
+function format(value: JsonValue, depth: number, layout = onOneLine): string {
   if (depth > JSON_NESTING_MAX) {
     throw new TahoeError('ERR_JSON', { reason: `it is nested more than ${String(JSON_NESTING_MAX)} deep` });
   }
   if (typeof value === 'string') return formatString(value);
   if (typeof value === 'number') return formatPythonFloat(value);
   if (value === null || typeof value !== 'object') return String(value);
-  if (!isJsonObject(value)) return `[${value.map((item) => format(item, depth + 1)).join(', ')}]`;
-  return `{${[...value].map(([key, item]) => `${formatString(key)}: ${format(item, depth + 1)}`).join(', ')}}`;
+  const item = (inner: JsonValue): string => format(inner, depth + 1, layout);
+  if (!isJsonObject(value)) return layout(value.map(item), depth, ['[', ']']);
+  const pairs = [...value].map(([key, inner]) => `${formatString(key)}: ${item(inner)}`);
+  return layout(pairs, depth, ['{', '}']);
 }
 
 function formatString(text: string): string {

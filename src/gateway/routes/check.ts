@@ -5,39 +5,31 @@
  *   output=JSON     the reference's JSON; without it a page
  * @see Tahoe-LAFS docs/frontends/webapi.rst, "t=check"
  */
-import type { FastifyReply, FastifyRequest } from 'fastify';
-import { requireCapability } from '#core/capability/parse.js';
-import type { KnownCapability } from '#core/capability/types.js';
+import type { FastifyReply } from 'fastify';
+import type { Child } from '#core/directory/child.js';
 import { TahoeError } from '#core/errors.js';
+import type { Arguments } from '../arguments.js';
 import { clientGone } from '../body.js';
 import { checkJson, repairJson } from '../check-json.js';
 import { checkPage, repairPage } from '../check-page.js';
 import { PAGE_POLICY } from '../html.js';
 import type { CheckableCapability, GatewayServices } from '../services.js';
 
-const TRUE = ['true', 't', '1', 'on'];
-const FALSE = ['false', 'f', '0', 'off'];
-
-/** Whether the request is to check something. */
-export function isCheck(request: FastifyRequest): boolean {
-  return request.method !== 'HEAD' && (request.query as { t?: unknown }).t === 'check';
-}
-
 /** Answers it. @throws ERR_CAPABILITY, ERR_USAGE, and what check and repair throw. */
-export async function checkFile(
+export async function checkChild(
   services: GatewayServices,
-  request: FastifyRequest,
+  args: Arguments,
   reply: FastifyReply,
+  child: Child,
 ): Promise<FastifyReply> {
-  const { capability: text = '' } = request.params as { capability?: string };
-  const capability = checkable(requireCapability(text));
-  const isJson = outputOf(request) === 'JSON';
+  const capability = checkable(child);
+  const isJson = outputOf(args) === 'JSON';
   const options = {
-    verify: flag(request, 'verify'),
-    addLease: flag(request, 'add-lease'),
+    verify: args.flag('verify', false),
+    addLease: args.flag('add-lease', false),
     signal: clientGone(reply),
   };
-  if (flag(request, 'repair')) {
+  if (args.flag('repair', false)) {
     const outcome = await services.repair(capability, options);
     return isJson ? sendJson(reply, repairJson(outcome)) : sendPage(reply, repairPage(outcome));
   }
@@ -45,38 +37,27 @@ export async function checkFile(
   return isJson ? sendJson(reply, checkJson(outcome)) : sendPage(reply, checkPage(outcome));
 }
 
-function checkable(capability: KnownCapability): CheckableCapability {
+function checkable(capability: Child): CheckableCapability {
   switch (capability.kind) {
     case 'lit':
     case 'chk':
     case 'chk-verify':
       return capability;
+    case 'directory':
+      return checkable(capability.file);
+    case 'unknown':
+      throw new TahoeError('ERR_CAPABILITY', { reason: 'what it names is not known here' });
     case 'ssk':
     case 'ssk-ro':
     case 'ssk-verify':
-    case 'directory':
       throw new TahoeError('ERR_CAPABILITY', { reason: 'this version checks immutable files only' });
   }
 }
 
-/** A boolean argument, in the reference's words. */
-function flag(request: FastifyRequest, name: string): boolean {
-  const value = argument(request, name)?.toLowerCase() ?? 'false';
-  if (TRUE.includes(value)) return true;
-  if (FALSE.includes(value)) return false;
-  throw new TahoeError('ERR_USAGE', { reason: `invalid boolean argument: ${name}= takes true or false` });
-}
-
-function outputOf(request: FastifyRequest): 'JSON' | 'HTML' {
-  const output = argument(request, 'output')?.toUpperCase() ?? 'HTML';
+function outputOf(args: Arguments): 'JSON' | 'HTML' {
+  const output = args.get('output')?.toUpperCase() ?? 'HTML';
   if (output === 'JSON' || output === 'HTML') return output;
   throw new TahoeError('ERR_USAGE', { reason: 'output= takes JSON or HTML' });
-}
-
-/** The first where there are several. */
-function argument(request: FastifyRequest, name: string): string | undefined {
-  const value = (request.query as Record<string, string | string[] | undefined>)[name];
-  return Array.isArray(value) ? value[0] : value;
 }
 
 function sendJson(reply: FastifyReply, value: object): FastifyReply {

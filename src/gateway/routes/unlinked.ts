@@ -1,0 +1,82 @@
+/**
+ * Makes what no directory names yet: `PUT /uri` a file, `POST /uri?t=mkdir` a directory. The answer is the capability.
+ *
+ *   format=       CHK, SDMF or MDMF           private-key=   the RSA key of a mutable file or directory
+ *   mutable=true  the same as format=SDMF     redirect_to_result=true   leads to the new directory
+ * @see Tahoe-LAFS docs/frontends/webapi.rst, "Writing/Uploading a File", "Creating a New Directory"
+ */
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { dangerouslyFormatCapability } from '#core/capability/format.js';
+import type { DirectoryCapability } from '#core/capability/types.js';
+import { TahoeError } from '#core/errors.js';
+import { formArguments, isForm, queryArguments } from '../arguments.js';
+import type { Arguments } from '../arguments.js';
+import { clientGone } from '../body.js';
+import { CHILDREN_SIZE_MAX, parseChildren } from '../children-json.js';
+import { makeDirectory, newEntries, storeFile } from '../making.js';
+import { sendCapability } from '../reply.js';
+import { readBody } from '../request-body.js';
+import type { GatewayServices } from '../services.js';
+
+/** `PUT /uri` */
+export async function putUnlinked(
+  services: GatewayServices,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  const args = queryArguments(request);
+  const signal = clientGone(reply);
+  switch (args.operation) {
+    case '':
+      return sendCapability(reply, 200, await storeFile(services, request, args, signal));
+    case 'mkdir':
+      return sendCapability(reply, 200, await makeDirectory(services, [], { args, signal, where: 'PUT /uri' }));
+    default:
+      throw unknownOperation();
+  }
+}
+
+/** `POST /uri` */
+export async function postUnlinked(
+  services: GatewayServices,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  const signal = clientGone(reply);
+  const query = queryArguments(request);
+  switch (query.operation) {
+    case 'mkdir-with-children': {
+      const children = parseChildren(await readBody(request, 'list of children', CHILDREN_SIZE_MAX));
+      const { privateKey } = query;
+      const options = { format: 'sdmf', signal, ...(privateKey && { privateKey }) } as const;
+      return sendMade(reply, query, await services.createDirectory(newEntries(children), options));
+    }
+    case 'mkdir-immutable': {
+      const children = parseChildren(await readBody(request, 'list of children', CHILDREN_SIZE_MAX));
+      return sendMade(reply, query, await services.createImmutableDirectory(newEntries(children), signal));
+    }
+  }
+  const args = await formArguments(request);
+  if (args.operation !== 'mkdir') throw unknownOperation();
+  await refuseBody(request);
+  return sendMade(reply, args, await makeDirectory(services, [], { args, signal, where: 'POST /uri' }));
+}
+
+/** Who sends children along with t=mkdir means something else. */
+async function refuseBody(request: FastifyRequest): Promise<void> {
+  if (isForm(request) || (await readBody(request, 'body', 1 << 20)).length === 0) return;
+  const reason = 't=mkdir does not accept children=, try t=mkdir-with-children instead';
+  throw new TahoeError('ERR_USAGE', { reason });
+}
+
+function sendMade(reply: FastifyReply, args: Arguments, directory: DirectoryCapability): FastifyReply {
+  if (!args.flag('redirect_to_result', false)) return sendCapability(reply, 200, directory);
+  const address = `uri/${encodeURIComponent(dangerouslyFormatCapability(directory))}`;
+  return reply.code(303).header('location', address).send();
+}
+
+function unknownOperation(): TahoeError {
+  const reason =
+    '/uri accepts only PUT, PUT?t=mkdir, POST?t=mkdir, POST?t=mkdir-with-children, and POST?t=mkdir-immutable';
+  return new TahoeError('ERR_USAGE', { reason });
+}
