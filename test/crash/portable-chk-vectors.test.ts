@@ -2,4 +2,4 @@
 import { usePortableCrypto } from '../fixtures/crypto.js';
 
 await usePortableCrypto();
-await import('./chk-vectors.test.js');
+await import('../core/chk-vectors.test.js');
