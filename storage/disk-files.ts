@@ -292,7 +292,12 @@ export class DiskFiles implements ShareFiles {
   }
 
   async commit(storageIndex: Uint8Array, changes: readonly ShareChange[], keepDirectory: boolean): Promise<void> {
-    await this.#journal.release(storageIndex);
+    try {
+      await this.#journal.release(storageIndex);
+    } catch (error) {
+      for (const { prepared } of changes) if (prepared !== undefined) await this.discard(prepared);
+      throw error;
+    }
     await this.#commits.commit(storageIndex, changes, keepDirectory);
   }
 

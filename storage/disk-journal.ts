@@ -57,11 +57,16 @@ export class DiskJournal {
   /** Clears both files. */
   async #open(): Promise<ShareJournal> {
     const { layout, runSync, syncDirectory, system } = this.#options;
-    const open = (path: string): Promise<JournalFile> => JournalFile.open(path, system, runSync);
-    const files = [await open(layout.journals[0]), await open(layout.journals[1])] as const;
-    for (const file of files) await file.clear(this.#epoch);
-    await syncDirectory(dirname(layout.journals[0]));
-    return new ShareJournal(files, this.#epoch, { ...this.#options, fileSize: this.#options.fileSize ?? FILE_SIZE });
+    const files: JournalFile[] = [];
+    try {
+      for (const path of layout.journals) files.push(await JournalFile.open(path, system, runSync));
+      for (const file of files) await file.clear(this.#epoch);
+      await syncDirectory(dirname(layout.journals[0]));
+      return new ShareJournal(files, this.#epoch, { ...this.#options, fileSize: this.#options.fileSize ?? FILE_SIZE });
+    } catch (error) {
+      await Promise.allSettled(files.map((file) => file.close()));
+      throw error;
+    }
   }
 
   /** @see ShareFiles */

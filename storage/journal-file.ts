@@ -32,8 +32,13 @@ export class JournalFile {
         if (systemCodeOf(error) !== 'ENOENT') throw error;
         return system.open(path, 'wx+', FILE_MODE);
       });
-      const { size } = await handle.stat();
-      return new JournalFile(new DiskFile(handle, size, runSync), size);
+      try {
+        const { size } = await handle.stat();
+        return new JournalFile(new DiskFile(handle, size, runSync), size);
+      } catch (error) {
+        await handle.close();
+        throw error;
+      }
     });
   }
 

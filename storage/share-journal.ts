@@ -67,9 +67,12 @@ export class ShareJournal {
   #failure: Error | undefined;
   #cancelTimer: (() => void) | undefined;
 
-  /** @param files - both cleared up to `epoch`; closed by the journal. */
-  constructor(files: readonly [JournalFile, JournalFile], epoch: number, options: ShareJournalOptions) {
-    [this.#active, this.#other] = files;
+  /** @param files - two, cleared up to `epoch`; closed by the journal. */
+  constructor(files: readonly JournalFile[], epoch: number, options: ShareJournalOptions) {
+    const [active, other] = files;
+    if (active === undefined || other === undefined) throw new TypeError('a journal has two files');
+    this.#active = active;
+    this.#other = other;
     this.#active.begin(epoch + 1);
     this.#options = options;
   }
@@ -202,7 +205,10 @@ export class ShareJournal {
     const work = async (): Promise<void> => {
       for (let share = queue.pop(); share !== undefined; share = queue.pop()) await this.#settleOne(share);
     };
-    await Promise.all(Array.from({ length: SETTLING_COUNT }, work));
+    // All have ended when one has failed: none is left with a file open.
+    for (const result of await Promise.allSettled(Array.from({ length: SETTLING_COUNT }, work))) {
+      if (result.status === 'rejected') throw result.reason;
+    }
     await file.clear(epoch);
   }
 
@@ -230,8 +236,7 @@ export class ShareJournal {
     this.#cancelTimer?.();
     await this.#turnOver();
     await this.#settling;
-    await this.#active.close();
-    await this.#other.close();
+    await Promise.allSettled([this.#active.close(), this.#other.close()]);
   }
 }
 

@@ -1,13 +1,14 @@
 /**
- * The damage sweep: 20 400 files with damaged shares, and not one wrong byte. What is done to the shares stands in
- * fixtures/damage-sweep.ts. TALLAC_DAMAGE_SEED and TALLAC_DAMAGE_COUNT replay and lengthen it.
+ * The damage sweep, in short: files with damaged shares, and not one wrong byte. What is done to the shares stands in
+ * fixtures/damage-sweep.ts. TALLAC_DAMAGE_SEED and TALLAC_DAMAGE_COUNT replay and lengthen it; `test/crash/damage.test.ts`
+ * is the long one.
  */
 import t from 'tap';
 import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
 const seed = process.env.TALLAC_DAMAGE_SEED ?? 'damage';
-const count = Number(process.env.TALLAC_DAMAGE_COUNT ?? '20400');
+const count = Number(process.env.TALLAC_DAMAGE_COUNT ?? '2000');
 const program = fileURLToPath(new URL('../fixtures/damage-sweep.js', import.meta.url));
 
 t.test(`${String(count)} damaged files, seed '${seed}'`, { timeout: 600_000 }, async (t) => {

@@ -180,7 +180,7 @@ t.test('an encoded share fills its allocation exactly, in every encoding and siz
         return sizes.length === file.total && sizes.every((share) => share === encoder.layout.allocatedSize);
       },
     ),
-    { numRuns: 60 },
+    { numRuns: 20 },
   );
 });
 
