@@ -5,7 +5,7 @@
  * begins after they asked and so covers what each of them did.
  */
 import { onDisk } from './disk-error.js';
-import { nodeFileSystem } from './file-system.js';
+import { nodeFileSystem } from './node-file-system.js';
 
 interface Turn {
   running: Promise<void>;
@@ -52,6 +52,9 @@ export async function syncDirectory(directory: string, system = nodeFileSystem):
   try {
     await handle.sync();
   } finally {
-    await onDisk('closing a directory', () => handle.close());
+    await onDisk('closing a directory', async () => {
+      if (handle.closeNow === undefined) await handle.close();
+      else handle.closeNow();
+    });
   }
 }

@@ -14,10 +14,11 @@ import { isTahoeError, reasonOf, TahoeError } from '#core/errors.js';
 import { DiskFile } from './disk-file.js';
 import type { SyncRunner } from './disk-file.js';
 import { DiskJournal } from './disk-journal.js';
+import { entriesOf } from './directory-entries.js';
 import { DirectorySync, syncDirectory } from './directory-sync.js';
 import { diskError, isFull, onDisk, systemCodeOf } from './disk-error.js';
-import { DiskLayout, shareNumberOfEntry } from './disk-layout.js';
-import { nodeFileSystem } from './file-system.js';
+import { DiskLayout, pathsUpTo, shareNumberOfEntry } from './disk-layout.js';
+import { nodeFileSystem } from './node-file-system.js';
 import type { FileSystem, OpenFile } from './file-system.js';
 import { QuickReads } from './quick-reads.js';
 import { ADVISORY_COUNT_MAX } from './share-store.js';
@@ -223,10 +224,18 @@ export class DiskFiles implements ShareFiles {
   }
 
   async publish(storageIndex: Uint8Array, shareNumber: number): Promise<void> {
-    const share = this.#layout.share(storageIndex, shareNumber);
-    await this.#makeIndexDirectory(storageIndex);
+    const [incoming, share] = [
+      this.#layout.incomingShare(storageIndex, shareNumber),
+      this.#layout.share(storageIndex, shareNumber),
+    ];
     await onDisk('placing a share', async () => {
-      await this.#system.rename(this.#layout.incomingShare(storageIndex, shareNumber), share);
+      try {
+        await this.#system.rename(incoming, share);
+      } catch (error) {
+        if (systemCodeOf(error) !== 'ENOENT') throw error;
+        await this.#makeIndexDirectory(storageIndex);
+        await this.#system.rename(incoming, share);
+      }
     });
     try {
       await this.settle(storageIndex);
@@ -249,11 +258,21 @@ export class DiskFiles implements ShareFiles {
     await this.#system.rmdir(this.#layout.indexDirectory(storageIndex)).catch(() => undefined);
   }
 
+  async makeWay(storageIndex: Uint8Array): Promise<void> {
+    await this.#makeIndexDirectory(storageIndex);
+    await this.#settleWay(storageIndex);
+  }
+
   async settle(storageIndex: Uint8Array): Promise<void> {
+    await this.#settleWay(storageIndex, this.#layout.indexDirectory(storageIndex));
+  }
+
+  /** Makes the entries of the directories above an index durable, and what is in `others`. */
+  async #settleWay(storageIndex: Uint8Array, ...others: readonly string[]): Promise<void> {
     const index = this.#layout.indexDirectory(storageIndex);
     const newest = [index, dirname(index)].filter((directory) => !this.#durable.has(directory));
     await Promise.all(
-      [index, ...newest.map((directory) => dirname(directory))].map((path) => this.#syncDirectory(path)),
+      [...others, ...newest.map((directory) => dirname(directory))].map((path) => this.#syncDirectory(path)),
     );
     if (this.#durable.size > DURABLE_COUNT_MAX) this.#durable.clear();
     for (const directory of newest) this.#durable.add(directory);
@@ -377,23 +396,5 @@ export class DiskFiles implements ShareFiles {
 
   #checkTrust(): void {
     if (this.failure !== undefined) throw new TahoeError('ERR_STORE_READONLY', { reason: this.failure });
-  }
-}
-
-/** `path` and its parents, up to the parent of the topmost directory that was `created`. */
-function pathsUpTo(path: string, created: string | undefined): string[] {
-  const topmost = dirname(created ?? path);
-  const paths = [path];
-  for (let parent = dirname(path); paths.at(-1) !== topmost; parent = dirname(parent)) paths.push(parent);
-  return paths;
-}
-
-/** The names in a directory; none where there is no such directory. */
-async function entriesOf(system: FileSystem, directory: string): Promise<string[]> {
-  try {
-    return await system.readdir(directory);
-  } catch (error) {
-    if (systemCodeOf(error) === 'ENOENT') return [];
-    throw error;
   }
 }

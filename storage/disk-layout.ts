@@ -9,7 +9,7 @@
  *     tallac/journal.0, .1     ours: small mutable writes that are not in their places for good yet
  *     tallac/quarantine/<UTC time>--<storage index>-<share number>     ours: damaged shares whose numbers were needed
  */
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { formatBase32 } from '#core/base32.js';
 
 const SHARES = 'shares';
@@ -55,6 +55,14 @@ export class DiskLayout {
   incomingShare(storageIndex: Uint8Array, shareNumber: number): string {
     return join(this.incoming, `${formatBase32(storageIndex)}.${String(shareNumber)}`);
   }
+}
+
+/** `path` and its parents, up to the parent of the topmost directory that was `created`. */
+export function pathsUpTo(path: string, created: string | undefined): string[] {
+  const topmost = dirname(created ?? path);
+  const paths = [path];
+  for (let parent = dirname(path); paths.at(-1) !== topmost; parent = dirname(parent)) paths.push(parent);
+  return paths;
 }
 
 /** The share number that a directory entry is named after, or undefined for any other entry. */

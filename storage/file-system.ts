@@ -1,12 +1,10 @@
 /**
  * The system calls that shares are kept with: as many of those of node:fs/promises as the disk store makes, in the
- * same shape, so that the real ones fit as they are. Tests put a simulated disk in their place.
+ * same shape. Tests put a simulated disk in their place.
  *
  * Every operation throws the system's own error, with its `code`. A write may be cut short with no error. What was
  * written is durable after `datasync`; a file made, renamed or removed, after `sync` of its directory.
  */
-import { readSync } from 'node:fs';
-import * as system from 'node:fs/promises';
 
 /** What an open file or a path is. */
 export interface FileFacts {
@@ -32,6 +30,8 @@ export interface OpenFile {
   /** Makes all of it durable; of a directory, its entries. */
   sync(): Promise<void>;
   close(): Promise<void>;
+  /** The same at once, for a directory: unlike a file without a name, it has nothing that would have to be freed. */
+  closeNow?(): void;
 }
 
 /** A file system, in the calls of node:fs/promises. */
@@ -59,6 +59,3 @@ export interface FileSystem {
   /** Reads at once; nothing else happens meanwhile. Where it is missing every read takes its time. */
   readonly readSync?: (fd: number, buffer: Uint8Array, offset: number, length: number, position: number) => number;
 }
-
-/** The machine's own. */
-export const nodeFileSystem: FileSystem = { ...system, readSync };

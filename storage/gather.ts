@@ -45,19 +45,24 @@ export async function* gather(body: BodyPieces, targetSize: () => number, pair: 
   if (size > 0) yield batch.subarray(0, size);
 }
 
-/** Arrays of the largest batch size that were written and may be filled again. */
+/** Arrays of the largest batch size that were written and may be filled again: new memory has to be cleared first. */
 export class BatchPool {
-  readonly #free: Uint8Array<ArrayBuffer>[] = [];
+  readonly #free: ArrayBuffer[] = [];
+  /** Arrays of that size that are in use or free. */
+  #count = 0;
 
   /** An array of `size` bytes, of any content. */
   take(size: number): Uint8Array<ArrayBuffer> {
-    return (size === BATCH_SIZE_MAX ? this.#free.pop() : undefined) ?? new Uint8Array(size);
+    const free = this.#free.pop();
+    if (free !== undefined) return new Uint8Array(free, 0, size);
+    if (size < BATCH_SIZE_MIN || (this.#count + 1) * BATCH_SIZE_MAX > BATCH_BUDGET) return new Uint8Array(size);
+    this.#count += 1;
+    return new Uint8Array(new ArrayBuffer(BATCH_SIZE_MAX), 0, size);
   }
 
   /** Takes back an array that nobody reads any more. */
-  giveBack(batch: Uint8Array<ArrayBuffer>): void {
-    const hasRoom = (this.#free.length + 1) * BATCH_SIZE_MAX <= BATCH_BUDGET;
-    if (batch.length === BATCH_SIZE_MAX && hasRoom) this.#free.push(batch);
+  giveBack({ buffer }: Uint8Array<ArrayBuffer>): void {
+    if (buffer.byteLength === BATCH_SIZE_MAX) this.#free.push(buffer);
   }
 }
 

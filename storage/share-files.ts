@@ -53,6 +53,11 @@ export interface ShareFiles {
   createIncoming(storageIndex: Uint8Array, shareNumber: number): Promise<ShareFile>;
   removeIncoming(storageIndex: Uint8Array, shareNumber: number): Promise<void>;
   /**
+   * Makes the way to the final places of a storage index and has it stay there: `publish` has less to do then. May
+   * be left out, and is done while the incoming file is being synced.
+   */
+  makeWay?(storageIndex: Uint8Array): Promise<void>;
+  /**
    * Moves a synced incoming file to its final place, replacing what is there, and makes the move durable. After
    * an error it is in neither place.
    */

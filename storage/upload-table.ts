@@ -105,6 +105,10 @@ export class UploadTable implements UploadOwner {
     this.#backgroundSyncCount -= 1;
   }
 
+  async makeWay(upload: Upload): Promise<void> {
+    await this.#files.makeWay?.(upload.storageIndex);
+  }
+
   async publish(upload: Upload): Promise<void> {
     const { shareNumber, storageIndex } = upload;
     await this.#files.publish(storageIndex, shareNumber);

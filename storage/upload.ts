@@ -37,6 +37,8 @@ export interface UploadOwner {
   /** Whether a background sync may begin now; if so, `endBackgroundSync` follows. */
   beginBackgroundSync(): boolean;
   endBackgroundSync(): void;
+  /** Makes sure that there is a place for the share, while the file is being synced. */
+  makeWay(upload: Upload): Promise<void>;
   /** Makes the synced file a share. */
   publish(upload: Upload): Promise<void>;
   /** Removes the incoming file. Never throws. */
@@ -223,7 +225,8 @@ export class Upload implements UploadHandle {
     try {
       await this.#backgroundSync;
       await this.#onFile(async (file) => {
-        await file.sync();
+        const outcomes = await Promise.allSettled([file.sync(), this.#owner.makeWay(this)]);
+        for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
         await this.#owner.publish(this);
       });
     } catch (error) {

@@ -27,8 +27,8 @@ import type { Countable, Usage } from './usage.js';
 export const SCAN_RUN_LENGTH = 128;
 /** Entries of the table that are held at a time; more than one storage index can have. */
 const PAGE_LENGTH = 2048;
-/** Directories that are looked at side by side. */
-const LOOK_COUNT = 4;
+/** Directories that are looked at side by side: all of a run, so that their looks travel together. */
+const LOOK_COUNT = SCAN_RUN_LENGTH;
 const STORAGE_INDEX_SIZE = 16;
 
 /** What a scan works on. */

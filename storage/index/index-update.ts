@@ -11,6 +11,7 @@ import type { ScanParts } from './index-scan.js';
 import type { TableChange } from './index-table.js';
 import { nextRecord } from './record-change.js';
 import type { ShareChange } from './record-change.js';
+import type { SeenShare } from './share-inventory.js';
 import {
   decodeDirectoryRecord,
   decodeShareRecord,
@@ -25,7 +26,10 @@ import type { Usage } from './usage.js';
 
 /** Mutable shares up to this many bytes of data get their checksum after each write; larger ones from the scrub. */
 export const DIGEST_SIZE_MAX = 1_048_576;
-const LOOK_COUNT = 8;
+/** All shares of a batch are looked at side by side, so that their looks travel together. */
+const LOOK_COUNT = 256;
+/** Shares whose data are read at a time. */
+const DIGEST_COUNT = 8;
 const PREFIX_LENGTH = 2;
 
 /** A share that has changed, and how, as far as is known. */
@@ -67,8 +71,9 @@ export async function applyChanges(
   const indexes = [...new Map(changes.map(({ place }) => [keyText(place.storageIndex), place.storageIndex])).values()];
   const keys = changes.map(({ place }) => shareKey(place));
   const sealed = await parts.table.getMany([...keys, ...indexes]);
-  const shares = await inTurns(LOOK_COUNT, [...changes.entries()], ([i, change]) =>
-    shareDifference(parts, change, sealed[i]),
+  const seen = await inTurns(LOOK_COUNT, changes, ({ place }) => parts.inventory.examine(place));
+  const shares = await inTurns(DIGEST_COUNT, [...changes.entries()], ([i, change]) =>
+    shareDifference(parts, change, seen[i], sealed[i]),
   );
   const directories = await inTurns(LOOK_COUNT, [...indexes.entries()], ([i, storageIndex]) =>
     directoryDifference(parts, storageIndex, sealed[keys.length + i]),
@@ -86,11 +91,12 @@ export async function applyChanges(
 async function shareDifference(
   parts: ScanParts,
   pending: PendingChange,
+  seen: SeenShare | undefined,
   sealed: Uint8Array | undefined,
 ): Promise<Difference> {
   const key = shareKey(pending.place);
   const old = sealed === undefined ? undefined : decodeShareRecord(parts.crypto, key, sealed);
-  const record = await currentRecord(parts, pending, old);
+  const record = await currentRecord(parts, pending, seen, old);
   const isLost = old === undefined && (sealed !== undefined || (record !== undefined && !pending.isNew));
   return {
     key,
@@ -106,9 +112,9 @@ async function shareDifference(
 async function currentRecord(
   { crypto, inventory }: ScanParts,
   { place, change, checksum }: PendingChange,
+  seen: SeenShare | undefined,
   old: ShareRecord | undefined,
 ): Promise<ShareRecord | undefined> {
-  const seen = await inventory.examine(place);
   if (seen === undefined) return undefined;
   const isImmutable = 'facts' in seen && seen.facts.kind === 'immutable';
   const isRead =

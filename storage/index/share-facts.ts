@@ -12,7 +12,13 @@
  */
 import { ByteReader, equalBytes, utf8 } from '#core/bytes.js';
 import { isTahoeError, TahoeError } from '#core/errors.js';
-import { decodeContainerShape, isMutableContainer, LEASE_EXPIRY_OFFSET, LEASE_RECORD_SIZE } from '../container.js';
+import {
+  CONTAINER_HEADER_SIZE,
+  decodeContainerShape,
+  isMutableContainer,
+  LEASE_EXPIRY_OFFSET,
+  LEASE_RECORD_SIZE,
+} from '../container.js';
 
 /** As many bytes of a file as its layout is decoded from. */
 export const LAYOUT_HEAD_SIZE = 468;
@@ -32,6 +38,11 @@ const MUTABLE_MAGICS = [
 
 /** The two kinds of container. */
 export type ShareKind = 'immutable' | 'mutable';
+
+/** Where the data of a share begin in its file. */
+export function dataOffsetOf(kind: ShareKind): number {
+  return kind === 'immutable' ? CONTAINER_HEADER_SIZE : MUTABLE_DATA_OFFSET;
+}
 
 /** Where things are in one share file. Offsets and sizes in bytes. */
 export interface ShareLayout {

@@ -5,40 +5,31 @@
  * Names that are no share's are passed by, and so are links, pipes and directories in a share's place. A file
  * that is there and makes no sense is a damaged share.
  */
-import { constants, lstat, open, readdir } from 'node:fs/promises';
+import { constants, open } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
-import type { BigIntStats } from 'node:fs';
 import { join } from 'node:path';
 import { formatBase32, parseBase32 } from '#core/base32.js';
 import type { CryptoProvider, Hasher } from '#core/crypto.js';
 import type { Clock } from '#core/environment.js';
-import { isTahoeError } from '#core/errors.js';
+import { isTahoeError, TahoeError } from '#core/errors.js';
 import { diskError, onDisk, systemCodeOf } from '../disk-error.js';
 import { shareNumberOfEntry } from '../disk-layout.js';
 import type { DiskLayout } from '../disk-layout.js';
-import { LEASE_COUNT_MAX } from '../share-store.js';
 import type { SharePlace } from '../store-events.js';
-import { decodeShareLayout, readShareFacts } from './share-facts.js';
-import type { ShareFacts, ShareLayout } from './share-facts.js';
+import { absentCodes, unreadableCodes } from './file-look.js';
+import type { Look, PathFacts, Seen, ShareLook } from './file-look.js';
+import { askToLook } from './looking-thread.js';
+import { dataOffsetOf } from './share-facts.js';
+import type { ShareFacts } from './share-facts.js';
 import type { FileStamp } from './share-record.js';
 
 /** The most that is read of a share at a time, in bytes. */
 export const READ_SIZE_MAX = 1_048_576;
 
-/** What is read of a file at first: of a small share it is everything. */
-const FIRST_READ_SIZE = 4096;
-/** The most that leases may take behind a share's data. */
-const TAIL_SIZE_MAX = (LEASE_COUNT_MAX + 4) * 92;
 /** Files changed so shortly ago may change again without another time of modification. */
 const TIME_RESOLUTION_MS = 20;
-const BLOCK_SIZE = 512;
 const INDEX_TEXT_LENGTH = 26;
 const PREFIX_LENGTH = 2;
-
-/** What opening and reading say of files that are there and cannot be read. */
-const unreadableCodes: readonly string[] = ['EACCES', 'EPERM', 'EIO'];
-/** What opening says of a place where no share file is. */
-const absentCodes: readonly string[] = ['ENOENT', 'ENOTDIR', 'ELOOP', 'ENXIO', 'EISDIR'];
 
 /** A share file from outside. Sizes in bytes. */
 export interface SeenFile {
@@ -77,13 +68,13 @@ export class ShareInventory {
 
   /** The first two characters of all storage indexes, in the order of their bytes. @throws ERR_DISK. */
   async prefixes(): Promise<string[]> {
-    const names = await entriesOf(this.#layout.shares);
+    const names = await this.#names(this.#layout.shares);
     return names.filter((name) => prefixOrder(name) >= 0).sort((a, b) => prefixOrder(a) - prefixOrder(b));
   }
 
   /** The storage indexes that begin so, in order. @throws ERR_DISK. */
   async storageIndexes(prefix: string): Promise<Uint8Array[]> {
-    const names = await entriesOf(join(this.#layout.shares, prefix));
+    const names = await this.#names(join(this.#layout.shares, prefix));
     const indexes = names.filter((name) => name.startsWith(prefix)).map(parseStorageIndex);
     return indexes.filter((index) => index !== undefined).sort((a, b) => Buffer.compare(a, b));
   }
@@ -91,117 +82,132 @@ export class ShareInventory {
   /** The directory of a storage index; undefined when there is none. @throws ERR_DISK. */
   async directory(storageIndex: Uint8Array): Promise<SeenDirectory | undefined> {
     const path = this.#layout.indexDirectory(storageIndex);
-    const stats = await statIfThere(path);
-    if (stats?.isDirectory() !== true) return undefined;
-    const shareNumbers = (await entriesOf(path)).map(shareNumberOfEntry).filter((number) => number !== undefined);
-    return { diskBytes: blocks(stats), shareNumbers: shareNumbers.sort((a, b) => a - b) };
+    const [facts, names] = await Promise.all([this.#path(path), this.#names(path)]);
+    if (facts?.isDirectory !== true) return undefined;
+    const shareNumbers = names.map(shareNumberOfEntry).filter((number) => number !== undefined);
+    return { diskBytes: facts.diskBytes, shareNumbers: shareNumbers.sort((a, b) => a - b) };
   }
 
   /** What the directory of all indexes that begin so takes, or without a prefix that of all shares. @throws ERR_DISK. */
   async directoryBytes(prefix = ''): Promise<number> {
-    const stats = await statIfThere(join(this.#layout.shares, prefix));
-    return stats === undefined ? 0 : blocks(stats);
+    return (await this.#path(join(this.#layout.shares, prefix)))?.diskBytes ?? 0;
   }
 
   /** What each directory above those of the shares takes, the empty ones too: '' is that of all. @throws ERR_DISK. */
   async prefixBytes(): Promise<Map<string, number>> {
-    const sizes = new Map<string, number>();
-    for (const prefix of ['', ...(await this.prefixes())]) sizes.set(prefix, await this.directoryBytes(prefix));
-    return sizes;
+    const prefixes = ['', ...(await this.prefixes())];
+    const sizes = await Promise.all(prefixes.map((prefix) => this.directoryBytes(prefix)));
+    return new Map(prefixes.map((prefix, i) => [prefix, sizes[i] ?? 0]));
   }
 
   /** What uploads in progress take. @throws ERR_DISK. */
   async incomingBytes(): Promise<number> {
-    return treeBytes(this.#layout.incoming);
+    return this.#treeBytes(this.#layout.incoming);
   }
 
   /** A share file from outside; undefined when there is none. @throws ERR_DISK. */
   async look(place: SharePlace): Promise<SeenFile | undefined> {
-    const stats = await statIfThere(this.#path(place));
-    return stats?.isFile() === true ? this.#seen(stats) : undefined;
+    const nowMs = this.#clock.nowMs();
+    const facts = await this.#path(this.#pathOf(place));
+    return facts?.isFile === true ? seenFile(facts, nowMs) : undefined;
   }
 
   /** Looks into a share file; undefined when there is none. @throws ERR_DISK. */
   async examine(place: SharePlace): Promise<SeenShare | undefined> {
-    const look = async (handle: FileHandle, stats: BigIntStats): Promise<SeenShare> =>
-      (await this.#read(handle, stats)).share;
-    return this.#withFile(place, look, (share) => share);
+    const nowMs = this.#clock.nowMs();
+    const share = await this.#share(place);
+    return share && seenShare(share, nowMs);
+  }
+
+  async #share(place: SharePlace): Promise<ShareLook | undefined> {
+    const seen = await this.#look({ kind: 'share', path: this.#pathOf(place) });
+    return 'share' in seen ? seen.share : undefined;
   }
 
   /** Reads all data of a share, at most READ_SIZE_MAX at a time; undefined when there is none. @throws ERR_DISK. */
   async digest(place: SharePlace, crypto: CryptoProvider, pace: Pace = unpaced): Promise<DigestedShare | undefined> {
-    const digest = async (handle: FileHandle, before: BigIntStats): Promise<DigestedShare> => {
-      const { share, layout } = await this.#read(handle, before);
-      if (layout === undefined) return { share, checksum: undefined };
-      const hasher = crypto.sha256Hasher();
-      const isWhole = await hashData(handle, layout, hasher, pace);
-      const after = await onDisk('looking at a share', () => handle.stat({ bigint: true }));
-      const isSame = after.mtimeNs === before.mtimeNs && after.size === before.size;
-      return { share, checksum: isWhole && isSame ? hasher.digest() : undefined };
-    };
-    return this.#withFile(place, digest, (share) => ({ share, checksum: undefined }));
-  }
-
-  #path({ storageIndex, shareNumber }: SharePlace): string {
-    return this.#layout.share(storageIndex, shareNumber);
-  }
-
-  /** Opens a share file for `action`; a file that cannot be read is given to `unreadable` instead. */
-  async #withFile<Result>(
-    place: SharePlace,
-    action: (handle: FileHandle, stats: BigIntStats) => Promise<Result>,
-    unreadable: (share: SeenShare) => Result,
-  ): Promise<Result | undefined> {
+    const nowMs = this.#clock.nowMs();
+    const seen = await this.#share(place);
+    if (seen === undefined) return undefined;
+    const share = seenShare(seen, nowMs);
+    if (!('facts' in seen)) return { share, checksum: undefined };
     try {
-      // Without O_NONBLOCK, opening a pipe would wait for somebody at its other end.
-      const handle = await open(this.#path(place), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-      try {
-        const stats = await handle.stat({ bigint: true });
-        return stats.isFile() ? await action(handle, stats) : undefined;
-      } finally {
-        await handle.close();
-      }
+      return { share, checksum: await this.#checksum(place, seen, crypto.sha256Hasher(), pace) };
     } catch (error) {
       const code = systemCodeOf(isTahoeError(error, 'ERR_DISK') ? error.cause : error) ?? '';
       if (absentCodes.includes(code)) return undefined;
-      const file = unreadableCodes.includes(code) ? await this.look(place) : undefined;
-      if (file !== undefined) return unreadable({ ...file, damage: `it cannot be read (${code})` });
-      throw diskError('looking at a share', error);
+      if (!unreadableCodes.includes(code)) throw diskError('looking at a share', error);
+      return { share: { ...seenFile(seen, nowMs), damage: `it cannot be read (${code})` }, checksum: undefined };
     }
   }
 
-  async #read(
-    handle: FileHandle,
-    stats: BigIntStats,
-  ): Promise<{ readonly share: SeenShare; readonly layout: ShareLayout | undefined }> {
-    const fileSize = Number(stats.size);
-    const head = await readAt(handle, 0, Math.min(fileSize, FIRST_READ_SIZE));
+  /** The checksum of the data of a share that was just looked at; undefined where it is another by now. */
+  async #checksum(
+    place: SharePlace,
+    seen: PathFacts & { readonly facts: ShareFacts },
+    hasher: Hasher,
+    pace: Pace,
+  ): Promise<Uint8Array | undefined> {
+    const handle = await open(this.#pathOf(place), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
     try {
-      const layout = decodeShareLayout(head, fileSize);
-      const tailSize = Math.min(layout.tailSize, TAIL_SIZE_MAX);
-      const tailEnd = layout.tailOffset + tailSize;
-      const isInHead = tailEnd <= head.length;
-      const tail = isInHead
-        ? head.subarray(layout.tailOffset, tailEnd)
-        : await readAt(handle, layout.tailOffset, tailSize);
-      return { share: { ...this.#seen(stats), facts: readShareFacts(layout, tail) }, layout };
-    } catch (error) {
-      if (!isTahoeError(error, 'ERR_CONTAINER')) throw error;
-      return { share: { ...this.#seen(stats), damage: error.facts.reason }, layout: undefined };
+      const isSame = async (): Promise<boolean> => {
+        const { ino, mtimeNs, size } = await handle.stat({ bigint: true });
+        return ino === seen.inode && mtimeNs === seen.modifiedNs && Number(size) === seen.size;
+      };
+      const isHashed = (await isSame()) && (await hashData(handle, seen.facts, hasher, pace)) && (await isSame());
+      return isHashed ? hasher.digest() : undefined;
+    } finally {
+      await handle.close();
     }
   }
 
-  #seen(stats: BigIntStats): SeenFile {
-    const isSettled = this.#clock.nowMs() - Number(stats.mtimeNs / 1_000_000n) > TIME_RESOLUTION_MS;
-    const stamp = { inode: stats.ino, modifiedNs: isSettled ? stats.mtimeNs : 0n };
-    return { fileSize: Number(stats.size), diskBytes: blocks(stats), stamp };
+  #pathOf({ storageIndex, shareNumber }: SharePlace): string {
+    return this.#layout.share(storageIndex, shareNumber);
+  }
+
+  async #look(look: Look): Promise<Exclude<Seen, { failure: string }>> {
+    const what = look.kind === 'names' ? 'listing shares' : 'looking at a share';
+    const seen = await onDisk(what, () => askToLook(look));
+    if ('failure' in seen) throw new TahoeError('ERR_DISK', { what, reason: seen.failure });
+    return seen;
+  }
+
+  /** The names in a directory; none where there is no such directory. */
+  async #names(path: string): Promise<readonly string[]> {
+    const seen = await this.#look({ kind: 'names', path });
+    return ('names' in seen ? seen.names : undefined) ?? [];
+  }
+
+  async #path(path: string): Promise<PathFacts | undefined> {
+    const seen = await this.#look({ kind: 'path', path });
+    return 'path' in seen ? seen.path : undefined;
+  }
+
+  /** What a file or directory takes with everything in it; 0 where there is none. */
+  async #treeBytes(path: string): Promise<number> {
+    const facts = await this.#path(path);
+    if (facts?.isDirectory !== true) return facts?.diskBytes ?? 0;
+    const sizes = await Promise.all((await this.#names(path)).map((name) => this.#treeBytes(join(path, name))));
+    return sizes.reduce((sum, size) => sum + size, facts.diskBytes);
   }
 }
 
+/** @param nowMs - before it was looked at. */
+function seenShare(share: ShareLook, nowMs: number): SeenShare {
+  const file = seenFile(share, nowMs);
+  return 'facts' in share ? { ...file, facts: share.facts } : { ...file, damage: share.damage };
+}
+
+/** @param nowMs - before it was looked at. */
+function seenFile({ diskBytes, inode, modifiedNs, size }: PathFacts, nowMs: number): SeenFile {
+  const isSettled = nowMs - Number(modifiedNs / 1_000_000n) > TIME_RESOLUTION_MS;
+  return { fileSize: size, diskBytes, stamp: { inode, modifiedNs: isSettled ? modifiedNs : 0n } };
+}
+
 /** Adds a share's data to the hash. @returns whether all of them were there. */
-async function hashData(handle: FileHandle, layout: ShareLayout, hasher: Hasher, pace: Pace): Promise<boolean> {
-  const end = layout.dataOffset + layout.dataSize;
-  for (let offset = layout.dataOffset; offset < end;) {
+async function hashData(handle: FileHandle, facts: ShareFacts, hasher: Hasher, pace: Pace): Promise<boolean> {
+  const end = dataOffsetOf(facts.kind) + facts.dataSize;
+  for (let offset = dataOffsetOf(facts.kind); offset < end;) {
     const size = Math.min(READ_SIZE_MAX, end - offset);
     await pace(size);
     const bytes = await readAt(handle, offset, size);
@@ -227,38 +233,6 @@ async function readAt(handle: FileHandle, offset: number, size: number): Promise
 
 function unpaced(): Promise<void> {
   return Promise.resolve();
-}
-
-function blocks(stats: BigIntStats): number {
-  return Number(stats.blocks) * BLOCK_SIZE;
-}
-
-async function statIfThere(path: string): Promise<BigIntStats | undefined> {
-  try {
-    return await lstat(path, { bigint: true });
-  } catch (error) {
-    if (absentCodes.includes(systemCodeOf(error) ?? '')) return undefined;
-    throw diskError('looking at a share', error);
-  }
-}
-
-/** What a file or directory takes with everything in it; 0 where there is none. */
-async function treeBytes(path: string): Promise<number> {
-  const stats = await statIfThere(path);
-  if (stats === undefined) return 0;
-  let sum = blocks(stats);
-  if (stats.isDirectory()) for (const name of await entriesOf(path)) sum += await treeBytes(join(path, name));
-  return sum;
-}
-
-/** The names in a directory; none where there is no such directory. */
-async function entriesOf(path: string): Promise<string[]> {
-  try {
-    return await readdir(path);
-  } catch (error) {
-    if (absentCodes.includes(systemCodeOf(error) ?? '')) return [];
-    throw diskError('listing shares', error);
-  }
 }
 
 /** 0 to 1023 for the beginning of a storage index, −1 for any other name. */

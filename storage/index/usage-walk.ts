@@ -3,14 +3,14 @@
  * while there is no index yet, and for programs beside a running node.
  */
 import { inTurns } from './in-turns.js';
-import { scanRuns } from './index-scan.js';
+import { SCAN_RUN_LENGTH, scanRuns } from './index-scan.js';
 import { nextRecord } from './record-change.js';
 import type { ShareInventory } from './share-inventory.js';
 import type { IndexedShare } from './share-index.js';
 import { countDirectory, countShare, noUsage } from './usage.js';
 import type { Usage } from './usage.js';
 
-const LOOK_COUNT = 4;
+const LOOK_COUNT = SCAN_RUN_LENGTH;
 
 /** All shares of some storage indexes, and what the directories take. */
 interface WalkedShares {

@@ -30,13 +30,16 @@ const outsideWorld: Readonly<Record<string, readonly string[]>> = {
   'storage/routes.ts': ['node:net'],
   'storage/disk-files.ts': ['node:fs', 'node:fs/promises'],
   'storage/disk-store.ts': ['node:fs', 'node:fs/promises'],
-  'storage/file-system.ts': ['node:fs', 'node:fs/promises'],
+  'storage/node-file-system.ts': ['node:fs', 'node:fs/promises'],
   'storage/share-commit.ts': ['node:fs/promises'],
   'storage/journal-record.ts': ['node:zlib'],
   'storage/index/expired-shares.ts': ['node:fs/promises'],
   'storage/index/index-table.ts': ['node:fs/promises'],
   'storage/index/own-files.ts': ['node:fs/promises'],
-  'storage/index/share-inventory.ts': ['node:fs', 'node:fs/promises'],
+  'storage/index/file-look.ts': ['node:fs'],
+  'storage/index/look-worker.ts': ['node:worker_threads'],
+  'storage/index/looking-thread.ts': ['node:worker_threads'],
+  'storage/index/share-inventory.ts': ['node:fs/promises'],
 };
 const unrestricted: readonly Layer[] = ['node', 'cli'];
 

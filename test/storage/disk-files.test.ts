@@ -1,13 +1,15 @@
 /** The store on a real disk: where things are, what is not opened, and when it stops trusting the disk. */
 import { execFileSync } from 'node:child_process';
-import { mkdir, open, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
-import type { FileHandle } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import t from 'tap';
 import { ContainerStore } from '#storage/container-store.js';
 import { DirectorySync } from '#storage/directory-sync.js';
 import { DiskFiles } from '#storage/disk-files.js';
 import { shareNumberOfEntry } from '#storage/disk-layout.js';
+import { openDiskStore } from '#storage/disk-store.js';
+import type { FileSystem } from '#storage/file-system.js';
+import { nodeFileSystem } from '#storage/node-file-system.js';
 import { ManualClock } from '#test/fixtures/clock.js';
 import { seededBytes } from '#test/fixtures/crypto.js';
 import { makeDiskSubject, temporaryDirectory } from '#test/fixtures/disk-subject.js';
@@ -24,13 +26,6 @@ import {
   uploadOf,
   write,
 } from '#test/fixtures/share-store.js';
-
-/** FileHandle.writev, as the store calls it. */
-type WriteVector = (
-  this: FileHandle,
-  parts: readonly Uint8Array[],
-  position: number,
-) => Promise<{ bytesWritten: number }>;
 
 const share = seededBytes('share', 100);
 const INDEX = '7tjnnkwo7myor7tdvbh32ise5e';
@@ -188,20 +183,23 @@ t.test('a directory that was removed and made again is settled again', async (t)
 });
 
 t.test('writes that the system cuts short are gone on with', async (t) => {
-  const subject = await makeDiskSubject(t);
-  const store = await subject.open();
-  const handle = await open(process.execPath);
-  const prototype = Object.getPrototypeOf(handle) as { writev: WriteVector };
-  await handle.close();
-  const { writev } = prototype;
-  t.teardown(() => (prototype.writev = writev));
   let cuts = 0;
-  prototype.writev = function (parts, position) {
-    cuts += 1;
-    const bytes = Buffer.concat(parts);
-    const size = [1, 10, 4095, 20_000][cuts % 4];
-    return writev.call(this, [bytes.subarray(0, size)], position);
+  const fileSystem: FileSystem = {
+    ...nodeFileSystem,
+    open: async (...args) => {
+      const handle = await nodeFileSystem.open(...args);
+      const writev = handle.writev.bind(handle);
+      handle.writev = (parts, position) => {
+        cuts += 1;
+        const size = [1, 10, 4095, 20_000][cuts % 4];
+        return writev([Buffer.concat(parts).subarray(0, size)], position);
+      };
+      return handle;
+    },
   };
+  const directory = await temporaryDirectory(t);
+  const store = await openDiskStore({ ...storeOptions(new ManualClock()), directory, fileSystem });
+  t.teardown(() => store.close());
   const large = seededBytes('large', 200_000);
   await store1(store, 0, large);
   t.ok(cuts > 20);

@@ -1,7 +1,7 @@
 /** Small reads that are done at once, and when they are not. */
 import t from 'tap';
 import { openDiskStore } from '#storage/disk-store.js';
-import { nodeFileSystem } from '#storage/file-system.js';
+import { nodeFileSystem } from '#storage/node-file-system.js';
 import type { FileSystem, OpenFile } from '#storage/file-system.js';
 import { QUICK_READ_PAUSE_MS, QUICK_READ_SIZE_MAX, QuickReads, SLOW_READ_MS } from '#storage/quick-reads.js';
 import { ManualClock } from '#test/fixtures/clock.js';
