@@ -13,14 +13,14 @@ if (reason !== undefined) console.error(`NO POWER WAS CUT: ${reason}`);
 
 t.setTimeout(2 * TIMEOUT_MS);
 t.test('nothing acknowledged is lost', { skip, timeout: TIMEOUT_MS }, async (t) => {
-  const counts = await cutPower(CUT_COUNT, 1);
+  const counts = await cutPower({ cutCount: CUT_COUNT, seed: 1 });
   t.strictSame(counts.faults, []);
   t.equal(counts.cuts, CUT_COUNT);
   t.comment(`${String(counts.cuts)} cuts, ${String(counts.acknowledged)} acknowledgements`);
 });
 
 t.test('the control, whose syncs do nothing, loses something', { skip, timeout: TIMEOUT_MS }, async (t) => {
-  const counts = await cutPower(CUT_COUNT, 2, true);
+  const counts = await cutPower({ cutCount: CUT_COUNT, seed: 2, isForgetful: true });
   t.ok(counts.faults.length > 0);
   t.comment(
     `${String(counts.faults.length)} of ${String(counts.acknowledged)}: ${counts.faults.slice(0, 3).join(', ')}`,

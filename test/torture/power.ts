@@ -14,10 +14,10 @@ export const powerPart: TorturePart = {
     const reason = whyNoLoopDisk();
     if (reason !== undefined) throw new Error(`NO POWER WAS CUT: ${reason}`);
     const seed = countIn(options, 'seed');
-    const { acknowledged, cuts, faults } = await cutPower(countIn(options, 'cuts'), seed);
+    const { acknowledged, cuts, faults } = await cutPower({ cutCount: countIn(options, 'cuts'), seed, isLong: true });
     faults.forEach(tell);
     if (faults.length > 0) tell(`${tortureCommand('power', { cuts, seed })} (moments differ from run to run)`);
-    const control = await cutPower(CONTROL_CUT_COUNT, seed, true);
+    const control = await cutPower({ cutCount: CONTROL_CUT_COUNT, seed, isForgetful: true });
     if (control.faults.length === 0) tell('the control lost nothing: this machine shows nothing');
     const failed = Math.min(faults.length, 1) + (control.faults.length === 0 ? 1 : 0);
     const controls = { 'control cuts': control.cuts, of: control.acknowledged, 'control lost': control.faults.length };
