@@ -149,12 +149,13 @@ export class GatewayClient {
 
   /**
    * Has a file checked, and repaired where that is asked for.
+   * @param address - after the gateway's: `uri/CAPABILITY`, or with a path.
    * @param options - `transferBytes`: how much the gateway has to move for that, which takes time.
    * @returns the gateway's JSON as it came.
    * @throws ERR_GATEWAY, ERR_GATEWAY_REPLY, ERR_TIMEOUT; the signal's reason.
    */
   async check(
-    capability: string,
+    address: string,
     options: {
       readonly verify: boolean;
       readonly repair: boolean;
@@ -168,7 +169,7 @@ export class GatewayClient {
     const chosen = Object.entries(flags).filter(([, isChosen]) => isChosen);
     const query = ['t=check', 'output=JSON', ...chosen.map(([name]) => `${name}=true`)].join('&');
     const answerMs = this.#limits.answerMs + options.transferBytes * this.#limits.answerMsPerByte;
-    const reply = await this.#request('POST', `uri/${encodeURIComponent(capability)}?${query}`, patience, { answerMs });
+    const reply = await this.#request('POST', `${address}?${query}`, patience, { answerMs });
     if (reply.statusCode !== 200) throw await this.#refusal(reply, patience);
     return this.#text(reply, patience);
   }

@@ -119,12 +119,11 @@ async function formFields(request: FastifyRequest): Promise<ReadonlyMap<string, 
     new URLSearchParams(textOf(body)).forEach(add);
     return fields;
   }
+  const response = new Response(body, { headers: { 'content-type': contentType(request) } });
   // eslint-disable-next-line @typescript-eslint/no-deprecated -- it is for long bodies, which this one cannot be
-  const form = await new Response(body, { headers: { 'content-type': contentType(request) } })
-    .formData()
-    .catch((cause: unknown) => {
-      throw new TahoeError('ERR_USAGE', { reason: 'the form cannot be read' }, { cause });
-    });
+  const form = await response.formData().catch((cause: unknown) => {
+    throw new TahoeError('ERR_USAGE', { reason: 'the form cannot be read' }, { cause });
+  });
   form.forEach((value, name) => {
     if (typeof value === 'string') add(value, name);
   });

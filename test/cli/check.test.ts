@@ -78,7 +78,7 @@ t.test('failures are one sentence on standard error', async (t) => {
   const directory = await temporaryDirectory(t);
   const cases: [string, number, string[], RegExp][] = [
     ['nothing', 200, [], /name a capability, or a file that holds one/],
-    ['nonsense', 200, ['nonsense'], /no known kind begins like that/],
+    ['nonsense', 200, ['nonsense'], /No alias specified, and the default 'tahoe' alias doesn't exist/],
     ['no JSON', 200, [CAPABILITY], /not the JSON of a check/],
     ['[]', 200, [CAPABILITY], /not the JSON of a check/],
     ['null', 200, [CAPABILITY], /not the JSON of a check/],

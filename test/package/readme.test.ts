@@ -40,6 +40,13 @@ const printed: readonly (readonly [string, RegExp])[] = [
     'adopt',
     /volume' belonged to this node and holds no shares\.\nIt is the store of node [a-z2-7]{32} from now on\.\n$/,
   ],
+  ['create-alias', /^Alias 'home' created\n$/],
+  ['--format=MDMF', /^URI:MDMF:.*\n$/],
+  ['notes.txt', /^URI:MDMF:.*\n$/],
+  [' mkdir ', /^URI:DIR2:.*\n$/],
+  [' ls -F ', /^letters\/\nphotos\/\n$/],
+  [' check ', /^Summary: Healthy/],
+  [' unlink ', /^200 OK\n$/],
   ['create-', /^Node created in '/],
   [' put ', /^URI:CHK:.*\n$/],
   [' get ', /^/],
@@ -141,6 +148,7 @@ t.test('the README, line by line', { timeout: 120_000 }, async (t) => {
   const plaintext = Buffer.alloc(5000, 'photo');
   const photo = join(reader.home, 'photo.jpg');
   await writeFile(photo, plaintext);
+  await writeFile(join(reader.home, 'notes.txt'), 'notes');
   let capability = '';
 
   for (const line of lines) {
@@ -159,7 +167,7 @@ t.test('the README, line by line', { timeout: 120_000 }, async (t) => {
     if (line.includes('create-node'))
       await reader.edit('shelf/tahoe.cfg', [/^(web.port = tcp):3456/m, reader.here('$1:3456')]);
     if (line.includes('create-client')) await joinGrid(reader, t);
-    if (!line.includes(' put ')) continue;
+    if (!line.endsWith(' put photo.jpg')) continue;
     capability = output.trim();
     await rm(photo);
     t.match(await reader.do('npx tallac storage usage ~/shelf'), /^immutable: 1 share, /, 'the volume has the share');

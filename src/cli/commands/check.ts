@@ -9,13 +9,13 @@ import { checkedCapability, readCapabilityFile, readCapabilityInput } from '../c
 import type { CommandContext, CommandModule } from '../context.js';
 import { resolveLocal } from '../directory-choice.js';
 import { SUCCESS } from '../exit-status.js';
-import { gatewayAddress } from '../gateway-address.js';
-import { GatewayClient } from '../gateway-client.js';
-import { interruptible } from '../interrupt.js';
+import { withFileStore, withFileStoreOptions } from '../file-store-command.js';
+import type { GatewayClient } from '../gateway-client.js';
 import { writeLine } from '../output.js';
+import { addressOf, parseRemotePath } from '../remote-path.js';
+import type { RemotePath } from '../remote-path.js';
 
 interface CheckWords {
-  readonly nodeUrl?: string;
   readonly capFile?: string;
   readonly raw?: boolean;
   readonly verify?: boolean;
@@ -26,17 +26,16 @@ interface CheckWords {
 /** Checks files. */
 export const command: CommandModule = {
   describe(command) {
-    command
-      .usage('[options] CAPABILITY...')
+    withFileStoreOptions(command)
+      .usage('[options] PATH...')
       .description(
         'Says how many shares of a file are there. The capability to verify a file is enough for all of it. Other ' +
-          'users of this machine can see CAPABILITY in the list of processes: to hide it, use --cap-file, or - and ' +
-          'standard input.',
+          'users of this machine can see a capability in the list of processes: to hide it, use an alias, --cap-file, ' +
+          'or - and standard input.',
       )
-      .argument('[capabilities...]', 'what put has printed; - to read one from standard input')
-      .option(
-        '-u, --node-url <url>',
-        'the gateway, such as http://127.0.0.1:3456 (default: node.url of the node directory)',
+      .argument(
+        '[paths...]',
+        'what put has printed, or such as ALIAS:photos/new.jpg; - to read one from standard input',
       )
       .option('--cap-file <file>', 'a file that holds the capability')
       .option('--raw', "print the gateway's JSON as it is")
@@ -47,50 +46,46 @@ export const command: CommandModule = {
 
   async run(command, context) {
     const words = command.opts<CheckWords>();
-    const capabilities = await readCapabilities(command.args, words.capFile, context);
-    const client = new GatewayClient(await gatewayAddress(words.nodeUrl, context), context);
-    try {
-      return await interruptible('the check', async (signal) => {
-        for (const capability of capabilities) await check(client, capability, { words, context, signal });
-        return SUCCESS;
-      });
-    } finally {
-      await client.close();
-    }
+    const paths = await readPaths(command.args, words.capFile, context);
+    return withFileStore('the check', command, context, async ({ client, aliases, signal }) => {
+      for (const path of paths) await check(client, parseRemotePath(path, aliases), { words, context, signal });
+      return SUCCESS;
+    });
   },
 };
 
-async function readCapabilities(
+async function readPaths(
   words: readonly string[],
   capFile: string | undefined,
   context: CommandContext,
 ): Promise<readonly string[]> {
-  const capabilities: string[] = [];
+  const paths: string[] = [];
   if (capFile !== undefined) {
-    capabilities.push(checkedCapability(await readCapabilityFile(resolveLocal(capFile, context))));
+    paths.push(checkedCapability(await readCapabilityFile(resolveLocal(capFile, context))));
   }
   for (const word of words) {
-    capabilities.push(checkedCapability(word === '-' ? await readCapabilityInput(context.stdin) : word));
+    paths.push(word === '-' ? checkedCapability(await readCapabilityInput(context.stdin)) : word);
   }
-  if (capabilities.length > 0) return capabilities;
+  if (paths.length > 0) return paths;
   throw new TahoeError('ERR_USAGE', { reason: 'name a capability, or a file that holds one with --cap-file' });
 }
 
 async function check(
   client: GatewayClient,
-  capability: string,
+  place: RemotePath,
   { words, context, signal }: { words: CheckWords; context: CommandContext; signal: AbortSignal },
 ): Promise<void> {
   const { verify = false, repair = false, addLease = false, raw = false } = words;
-  const transferBytes = verify || repair ? storedSize(capability) * (Number(verify) + Number(repair)) : 0;
-  const json = await client.check(capability, { verify, repair, addLease, transferBytes, signal });
+  const transferBytes = verify || repair ? storedSize(place) * (Number(verify) + Number(repair)) : 0;
+  const json = await client.check(addressOf(place), { verify, repair, addLease, transferBytes, signal });
   const lines = raw ? [json] : checkedLines(json);
   for (const line of lines) await writeLine(context.stdout, line);
 }
 
 /** What all shares of the file have together, in bytes, where the capability tells. */
-function storedSize(text: string): number {
-  const capability = requireCapability(text);
-  const isKnown = capability.kind === 'chk' || capability.kind === 'chk-verify';
-  return isKnown ? (capability.size * capability.total) / capability.needed : 0;
+function storedSize({ root, path }: RemotePath): number {
+  const capability = path === '' ? requireCapability(root) : undefined;
+  return capability?.kind === 'chk' || capability?.kind === 'chk-verify'
+    ? (capability.size * capability.total) / capability.needed
+    : 0;
 }

@@ -2,7 +2,7 @@
 import t from 'tap';
 import fc from 'fast-check';
 import { utf8 } from '#core/bytes.js';
-import { formatPythonFloat, formatPythonJson } from '#core/directory/json-format.js';
+import { formatPythonFloat, formatIndentedJson, formatPythonJson } from '#core/directory/json-format.js';
 import { parsePythonJson } from '#core/directory/json-parse.js';
 import { isJsonObject, isTruthy, JSON_NESTING_MAX } from '#core/directory/json-value.js';
 import type { JsonValue } from '#core/directory/json-value.js';
@@ -86,4 +86,17 @@ t.test("Python's idea of what is true", async (t) => {
     t.ok(isTruthy(jsonOf(value)), value);
   for (const value of ['null', 'false', '0', '0.0', '-0.0', '""', '[]', '{}']) t.notOk(isTruthy(jsonOf(value)), value);
   t.notOk(isTruthy(undefined));
+});
+
+t.test('with indentation it is what json.dumps(value, indent=1) gives', (t) => {
+  const value = new Map<string, JsonValue>([
+    ['b', [1n, 2.5, []]],
+    ['a', new Map([['ä', null]])],
+    ['c', new Map()],
+  ]);
+  t.equal(
+    formatIndentedJson(value),
+    '{\n "b": [\n  1,\n  2.5,\n  []\n ],\n "a": {\n  "\\u00e4": null\n },\n "c": {}\n}',
+  );
+  t.end();
 });
