@@ -145,7 +145,11 @@ class Exchange implements Dispatcher.DispatchHandler {
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Uint8Array): void {
     this.#bytesMoved += chunk.length;
-    if (this.#body?.add(chunk) === false) this.#refuse(TOO_LONG);
+    try {
+      if (this.#body?.add(chunk) === false) this.#refuse(TOO_LONG);
+    } catch (error) {
+      this.#end(error instanceof UnusableReply ? this.#replyError(error.message) : error);
+    }
   }
 
   onResponseEnd(): void {
@@ -276,6 +280,10 @@ class BodyCollector {
 
   /** @returns false when the body is longer than its bound. */
   add(chunk: Uint8Array): boolean {
+    if (this.#bound.sink !== undefined) {
+      this.#bound.sink(chunk);
+      return true;
+    }
     const size = this.#size + chunk.length;
     if (size > this.#bound.sizeMax) return false;
     if (size > this.#bytes.length) this.#grow(size);

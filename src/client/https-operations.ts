@@ -4,6 +4,7 @@
  * @see Tahoe-LAFS docs/specifications/http-storage-node-protocol.rst
  */
 import { formatBase32 } from '#core/base32.js';
+import { CHANGE_FEED_MEDIA_TYPE, changeFeedPath } from '#wire/change-feed.js';
 import {
   CBOR_MEDIA_TYPE,
   dangerouslyFormatSecret,
@@ -15,9 +16,9 @@ import {
 import type { ByteRange } from '#wire/storage.js';
 import { encodeReadTestWriteRequest, mutablePath } from '#wire/storage-mutable.js';
 import type { ExchangeBody, ExchangeRequest } from './http-exchange.js';
-import { boundCborUpTo, boundRead } from './https-replies.js';
+import { boundCborUpTo, boundFeed, boundRead } from './https-replies.js';
 import type { BodyBound, ReplyHeaders } from './https-replies.js';
-import type { SecretReadTestWriteRequest, ShareSecrets } from './storage-server.js';
+import type { FeedRequest, SecretReadTestWriteRequest, ShareSecrets } from './storage-server.js';
 
 /** The largest reply to a read-test-write that is read, in bytes; less where less was asked for. */
 export const READ_TEST_WRITE_REPLY_SIZE_MAX = 64 << 20;
@@ -114,5 +115,20 @@ export function readTestWriteOperation(storageIndex: Uint8Array, request: Secret
     replySize,
     statuses: [200],
     boundBody: boundCborUpTo(replySize),
+  };
+}
+
+/** What becomes of shares, as long as the server tells it. */
+export function feedOperation({ lastEventId, storageIndexes, told }: FeedRequest): Operation {
+  return {
+    what: 'following changes',
+    method: 'GET',
+    path: changeFeedPath(storageIndexes),
+    headers: {
+      accept: CHANGE_FEED_MEDIA_TYPE,
+      ...(lastEventId === undefined ? {} : { 'last-event-id': lastEventId }),
+    },
+    statuses: [200, 404],
+    boundBody: boundFeed(told),
   };
 }

@@ -5,6 +5,9 @@
  * a Content-Range that starts where asked and ends no later; 204 is an empty read. Ours besides: a body is as long as
  * its range says, and nobody allocates a share that was not asked for. Pure: heads and values in, bounds and values out.
  */
+import { isTahoeError } from '#core/errors.js';
+import { CHANGE_FEED_MEDIA_TYPE, FeedReader } from '#wire/change-feed.js';
+import type { FeedEvent } from '#wire/change-feed.js';
 import { CBOR_MEDIA_TYPE, CBOR_REPLY_SIZE_MAX, parseContentRange, SHARE_MEDIA_TYPE } from '#wire/storage.js';
 import type { AllocateReply, ByteRange } from '#wire/storage.js';
 
@@ -18,6 +21,8 @@ export type ReplyHeaders = Readonly<Record<string, string | string[] | undefined
 export interface BodyBound {
   readonly sizeMax: number;
   readonly exact: boolean;
+  /** Takes the body as it comes; nothing of it is kept then. @throws UnusableReply */
+  readonly sink?: (chunk: Uint8Array) => void;
 }
 
 /** Why a reply cannot be used, in words that follow a colon. Becomes the reason of an ERR_SERVER_REPLY. */
@@ -32,6 +37,27 @@ export function boundCbor(_status: number, headers: ReplyHeaders): BodyBound {
 /** The same for a body of at most `sizeMax` bytes. */
 export function boundCborUpTo(sizeMax: number): typeof boundCbor {
   return (status, headers) => ({ ...boundCbor(status, headers), sizeMax });
+}
+
+/** A feed without end, each event of it for `told`. @throws UnusableReply when its head does not say so. */
+export function boundFeed(told: (event: FeedEvent) => void): typeof boundCbor {
+  return (_status, headers) => {
+    checkMediaType(headers, CHANGE_FEED_MEDIA_TYPE);
+    const reader = new FeedReader();
+    const sink = (chunk: Uint8Array): void => {
+      for (const event of readEvents(reader, chunk)) told(event);
+    };
+    return { sizeMax: Infinity, exact: false, sink };
+  };
+}
+
+function readEvents(reader: FeedReader, chunk: Uint8Array): readonly FeedEvent[] {
+  try {
+    return reader.read(chunk);
+  } catch (error) {
+    if (isTahoeError(error, 'ERR_MESSAGE')) throw new UnusableReply(error.message);
+    throw error;
+  }
 }
 
 /** A body that nobody looks at. */

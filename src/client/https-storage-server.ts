@@ -35,6 +35,7 @@ import {
   corruptOperation,
   dangerouslyFormatLeaseSecrets,
   describeShare,
+  feedOperation,
   listOperation,
   readOperation,
   readTestWriteOperation,
@@ -45,6 +46,7 @@ import { PinnedConnector } from './pinned-connector.js';
 import { shortNameOf } from './storage-server.js';
 import type {
   CallOptions,
+  FeedRequest,
   SecretAllocateRequest,
   SecretReadTestWriteRequest,
   ServerIdentity,
@@ -86,6 +88,10 @@ export const defaultHttpsLimits: HttpsLimits = {
 
 /** How the versions of servers begin that take long bodies piece by piece. */
 const STREAMING_VERSION = 'tallac/';
+/** Feeds of one server at a time. */
+const FEED_COUNT_MAX = 4;
+/** After so long a feed without a heartbeat is given up; they come every 15 seconds. */
+const FEED_SILENCE_MS = 45_000;
 /** The longest time a clock can wait. */
 const TIMEOUT_MAX_MS = 2 ** 31 - 1;
 
@@ -110,6 +116,8 @@ export class HttpsStorageServer implements StorageServer {
   readonly #lane: ConnectionLane;
   /** One connection of its own, so that a server is not taken for dead while bulk fills the others. */
   readonly #versionLane: ConnectionLane;
+  /** Those of feeds, which stay busy: one that finds no place fails. */
+  readonly #feedLane: ConnectionLane;
   /** Whether it takes long bodies piece by piece; the reference reads each body as a whole. */
   #takesStreams = false;
   #streamCount = 0;
@@ -127,8 +135,11 @@ export class HttpsStorageServer implements StorageServer {
     const { connectTimeoutMs, connectionCountMax } = this.#limits;
     const connector = new PinnedConnector({ nurl, shortName: this.shortName, clock, connectTimeoutMs });
     this.#connector = connector;
-    this.#lane = new ConnectionLane({ ...this.#limits, authority, connector, clock, connectionCountMax });
-    this.#versionLane = new ConnectionLane({ ...this.#limits, authority, connector, clock, connectionCountMax: 1 });
+    const feeds = { connectionCountMax: FEED_COUNT_MAX, callCountMax: FEED_COUNT_MAX };
+    const lane = { ...this.#limits, authority, connector, clock };
+    this.#lane = new ConnectionLane({ ...lane, connectionCountMax });
+    this.#feedLane = new ConnectionLane({ ...lane, ...feeds });
+    this.#versionLane = new ConnectionLane({ ...lane, connectionCountMax: 1 });
   }
 
   /** Connections that are open or being made. */
@@ -323,8 +334,14 @@ export class HttpsStorageServer implements StorageServer {
     await this.#ask(corruptOperation({ storageIndex, shareNumber }, path, reason), options);
   }
 
+  async subscribe(feed: FeedRequest, options: CallOptions = {}): Promise<'ended' | 'absent'> {
+    const request = this.#request(feedOperation(feed), { timeoutMs: TIMEOUT_MAX_MS, ...options });
+    const { status } = await this.#feedLane.exchange({ ...request, silenceTimeoutMs: FEED_SILENCE_MS });
+    return status === 404 ? 'absent' : 'ended';
+  }
+
   async close(): Promise<void> {
-    const lanes = [this.#lane.close(), this.#versionLane.close()];
+    const lanes = [this.#lane.close(), this.#versionLane.close(), this.#feedLane.close()];
     // After the lanes have failed their calls: what is left is connections in the middle of a handshake.
     this.#connector.close();
     await Promise.all(lanes);

@@ -18,8 +18,8 @@ const readOnlyOperations: ReadonlySet<OperationName> = new Set([
   'listMutableShares',
   'readMutable',
 ]);
-/** Their body cannot be had again, or what was done would make a second try fail. */
-const onceOnlyOperations: ReadonlySet<OperationName> = new Set(['streamWrite', 'readTestWrite']);
+/** Their body cannot be had again, what was done would make a second try fail, or their caller comes again itself. */
+const onceOnlyOperations: ReadonlySet<OperationName> = new Set(['streamWrite', 'readTestWrite', 'subscribe']);
 
 /** @see StorageServer */
 export class RetryingServer extends StorageServerDecorator {

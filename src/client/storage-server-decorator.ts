@@ -8,6 +8,7 @@ import type { ReadTestWriteReply } from '#wire/storage-mutable.js';
 import { shortNameOf } from './storage-server.js';
 import type {
   CallOptions,
+  FeedRequest,
   SecretAllocateRequest,
   SecretReadTestWriteRequest,
   ServerIdentity,
@@ -29,7 +30,8 @@ export type OperationName =
   | 'readTestWrite'
   | 'listMutableShares'
   | 'readMutable'
-  | 'reportMutableCorrupt';
+  | 'reportMutableCorrupt'
+  | 'subscribe';
 
 /** One call, still without a server to go to. */
 export type Call<Reply> = (server: StorageServer, options: CallOptions) => Promise<Reply>;
@@ -176,5 +178,9 @@ export abstract class StorageServerDecorator implements StorageServer {
       (server, inner) => server.reportMutableCorrupt(storageIndex, shareNumber, reason, inner),
       options,
     );
+  }
+
+  subscribe(request: FeedRequest, options: CallOptions = {}): Promise<'ended' | 'absent'> {
+    return this.around('subscribe', (server, inner) => server.subscribe(request, inner), options);
   }
 }

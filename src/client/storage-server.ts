@@ -6,6 +6,7 @@
  * names the server and the operation; "not there" is a value. Limits, retries and faults are decorators.
  * @see Tahoe-LAFS docs/specifications/http-storage-node-protocol.rst
  */
+import type { FeedEvent } from '#wire/change-feed.js';
 import type { AllocateReply, AllocateRequest, ByteRange, StorageVersion } from '#wire/storage.js';
 import type { ReadTestWriteReply, ReadTestWriteRequest } from '#wire/storage-mutable.js';
 
@@ -30,6 +31,16 @@ export interface SecretAllocateRequest extends AllocateRequest, ShareSecrets {
 /** A read-test-write with all its secrets; the write enabler (32 bytes) is the one that the shares are made with. */
 export interface SecretReadTestWriteRequest extends ReadTestWriteRequest, ShareSecrets {
   readonly writeEnabler: Uint8Array;
+}
+
+/** Of what a feed is to tell, and whom. */
+export interface FeedRequest {
+  /** 16 bytes each; at most CHANGE_FEED_INDEX_COUNT_MAX. */
+  readonly storageIndexes: readonly Uint8Array[];
+  /** The id of the last event that was heard of the same server, to be told what was missed. */
+  readonly lastEventId?: string | undefined;
+  /** Hears each event; the first says where the feed begins. Must not throw. */
+  readonly told: (event: FeedEvent) => void;
 }
 
 /** What a server is known by before anything is asked of it. */
@@ -143,6 +154,13 @@ export interface StorageServer extends ServerIdentity {
     reason: string,
     options?: CallOptions,
   ): Promise<void>;
+
+  /**
+   * Tells of changes to shares for as long as the server does, which is meant to be for ever: without `timeoutMs` only
+   * silence ends it, after three heartbeats that did not come.
+   * @returns when the server ends the feed; `absent` when it has none.
+   */
+  subscribe(request: FeedRequest, options?: CallOptions): Promise<'ended' | 'absent'>;
 
   /** Ends connections; calls in progress fail. Further calls are a mistake. */
   close(): Promise<void>;

@@ -173,6 +173,12 @@ const catalogue = {
       `somebody else wrote ${f.storageIndex} at the same time (${f.detail}); read it again to see what came of it, and ` +
       `then make the change anew`,
   ),
+  ERR_REPAIR_REFUSED: entry<{ storageIndex: string; reason: string }>(
+    'conflict',
+    (f) =>
+      `${f.storageIndex} was not repaired, for that would lose what somebody wrote: ${f.reason}; try again when more ` +
+      `servers are connected, or write the contents anew that are to stay`,
+  ),
   ERR_BEYOND_END: entry<{ offset: number; sizeBytes: number }>(
     'malformed',
     (f) => `nothing can be written at offset ${String(f.offset)} of a file that ends at ${String(f.sizeBytes)}`,

@@ -9,6 +9,7 @@
  * sequence number comes with `written` where the share has one. An event with an id alone says where the feed begins.
  * @see docs/storage-api.md; WHATWG HTML, "Server-sent events"
  */
+import { formatBase32 } from '#core/base32.js';
 import { TahoeError } from '#core/errors.js';
 import { parseShareNumber } from './storage.js';
 
@@ -91,6 +92,47 @@ export function parseFeedMessage(event: string, data: string): FeedMessage | und
   return Number.isSafeInteger(sequenceNumber)
     ? { kind, storageIndex, shareNumber, sequenceNumber: sequenceNumber as number }
     : { kind, storageIndex, shareNumber };
+}
+
+/** What came with one event: where it stands, where it says so, and what it tells, where that is known here. */
+export interface FeedEvent {
+  readonly id: string | undefined;
+  readonly message: FeedMessage | undefined;
+}
+
+/** The longest event that is read, in characters; those of a feed have some hundred. */
+export const FEED_EVENT_LENGTH_MAX = 4096;
+
+/** Reads the text of a feed, however it is cut. */
+export class FeedReader {
+  readonly #decoder = new TextDecoder();
+  #text = '';
+
+  /** @returns the events that are complete. @throws ERR_MESSAGE when one is too long, or is not what it says. */
+  read(bytes: Uint8Array): FeedEvent[] {
+    const blocks = (this.#text + this.#decoder.decode(bytes, { stream: true })).replaceAll('\r', '').split('\n\n');
+    this.#text = blocks.pop() ?? '';
+    if ([this.#text, ...blocks].some(({ length }) => length > FEED_EVENT_LENGTH_MAX)) throw feedError('it is too long');
+    return blocks.flatMap(parseBlock);
+  }
+}
+
+/** A block of comments alone is no event. */
+function parseBlock(block: string): FeedEvent[] {
+  const fields = new Map<string, string>();
+  for (const line of block.split('\n')) {
+    const [name = '', ...rest] = line.split(':');
+    if (name !== '') fields.set(name, rest.join(':').replace(/^ /, ''));
+  }
+  if (fields.size === 0) return [];
+  const message = parseFeedMessage(fields.get('event') ?? '', fields.get('data') ?? '');
+  return [{ id: fields.get('id'), message }];
+}
+
+/** The path of a feed of these storage indexes (16 bytes each). */
+export function changeFeedPath(storageIndexes: readonly Uint8Array[]): string {
+  const query = storageIndexes.map((index) => `${CHANGE_FEED_PARAMETER}=${formatBase32(index)}`);
+  return `${CHANGE_FEED_PATH}?${query.join('&')}`;
 }
 
 function parseObject(text: string): Readonly<Record<string, unknown>> {

@@ -12,12 +12,12 @@ import type { ChkReadCapability, ChkVerifyCapability, LiteralCapability } from '
 import type { CryptoProvider } from '#core/crypto.js';
 import type { Clock, Log } from '#core/environment.js';
 import { isTahoeError, reasonOf, TahoeError } from '#core/errors.js';
-import { leaseSecrets } from '#core/lease.js';
 import { ShareReader } from '../download/share-reader.js';
 import type { StorageServer } from '../storage-server.js';
 import { mapAtOnce } from './at-once.js';
 import { literalCheck, reportImmutable } from './check-report.js';
 import type { CheckedServer, CheckOutcome, CheckProgress, CheckReport, ShareLocation } from './check-report.js';
+import { renewLease } from './lease-renewal.js';
 import { verifyShare } from './verify-share.js';
 
 /** How many servers are asked for their shares at once. */
@@ -165,16 +165,8 @@ class ImmutableCheck {
   }
 
   async #addLease(server: StorageServer): Promise<void> {
-    const { crypto, leaseSecret } = this.#context;
-    const { storageIndex } = this.#file;
-    try {
-      const secrets = leaseSecrets(crypto, leaseSecret, storageIndex, server.tubId);
-      const isAdded = await server.addLease(storageIndex, secrets, this.#callOptions());
-      this.#leases[isAdded ? 'renewed' : 'failed'] += 1;
-    } catch (error) {
-      this.#leases.failed += 1;
-      this.#note('lease not renewed', server, error);
-    }
+    const counted = await renewLease(this.#context, this.#file.storageIndex, server, this.#callOptions());
+    this.#leases[counted] += 1;
   }
 
   #report(findings: readonly ServerFindings[]): CheckReport {

@@ -5,6 +5,7 @@
  * goes to the server that has the fewest, in permuted order among equals.
  * @see Tahoe-LAFS src/allmydata/mutable/publish.py (the rule)
  */
+import { placeShares } from '#core/happiness.js';
 import type { StorageServer } from '../storage-server.js';
 
 /** A share to be written, and what its server must still hold for that. */
@@ -37,6 +38,23 @@ export function placeHomeless(
     placements.push({ server, shareNumber, checkstring: new Uint8Array(0) });
   }
   return placements;
+}
+
+/** As `placeHomeless`; besides, copies of shares go where they spread the file over more servers. */
+export function placeWidely(
+  total: number,
+  taken: readonly Placement[],
+  servers: readonly StorageServer[],
+): Placement[] {
+  const byId = new Map(servers.map((server) => [server.serverId, server]));
+  const holdings = new Map([...byId.keys()].map((serverId) => [serverId, new Set<number>()]));
+  for (const { server, shareNumber } of taken) holdings.get(server.serverId)?.add(shareNumber);
+  const placed = placeShares(total, { writable: [...byId.keys()], readOnly: [] }, holdings);
+  return [...placed].flatMap(([shareNumber, serverId]) => {
+    const server = byId.get(serverId);
+    if (server === undefined || holdings.get(serverId)?.has(shareNumber) === true) return [];
+    return [{ server, shareNumber, checkstring: new Uint8Array(0) }];
+  });
 }
 
 function leastLoaded(loads: ReadonlyMap<StorageServer, number>): StorageServer | undefined {

@@ -7,8 +7,7 @@
  * @see Tahoe-LAFS docs/specifications/mutable.rst
  */
 import { formatBase32 } from '#core/base32.js';
-import { concat, equalBytes } from '#core/bytes.js';
-import type { MutableFormat } from '#core/capability/types.js';
+import { equalBytes } from '#core/bytes.js';
 import { isTahoeError, TahoeError } from '#core/errors.js';
 import { accessOf } from '#core/mutable/access.js';
 import type { MutableAccess, MutableCapability } from '#core/mutable/access.js';
@@ -28,6 +27,7 @@ import type { FoundVersion, Servermap } from './servermap.js';
 import { updateServermap } from './servermap-update.js';
 import type { ServermapMode } from './servermap-update.js';
 import { updateInPlace } from './update.js';
+import { checkOffset, spliced } from './splice.js';
 import { checkContentsSize, VersionReader } from './version-reader.js';
 
 /** How often a file that changes while it is read is looked at anew, and the wait between, in milliseconds. */
@@ -157,6 +157,24 @@ export class MutableFile {
     });
   }
 
+  /**
+   * Writes the newest version that can be recovered once more, over every share that is known, good or bad, and spreads
+   * it over as many servers as possible.
+   * @param map - what a look in mode `repair` or `check` found.
+   * @throws as `overwrite` and `read`.
+   */
+  async republish(map: Servermap, options: OperationOptions = {}): Promise<PublishResult> {
+    return this.#writing('repairing a file', options, async (signal) => {
+      const found = map.best();
+      if (found === undefined) throw this.#shortage(map);
+      await this.#checkNotRolledBack(found.version, options);
+      const reader = this.#readerOf({ found, map });
+      checkContentsSize(reader.size);
+      const contents = await reader.bytes(WHOLE, signal);
+      return this.#publish(map, contents, false, signal, true);
+    });
+  }
+
   async #updateInPlace(
     offset: number,
     bytes: Uint8Array,
@@ -215,11 +233,13 @@ export class MutableFile {
     contents: Uint8Array,
     isCareful: boolean,
     signal: AbortSignal,
+    isSpread = false,
   ): Promise<PublishResult> {
     const keys = await this.#fetchKeys(map, signal);
     const { format } = this.#access;
     const encoding = map.best()?.version ?? map.versions()[0]?.version ?? this.#context.encoding;
-    return publish({ context: this.#context, keys, format, encoding, contents, map, isNew: false, isCareful, signal });
+    const how = { isNew: false, isCareful, isSpread };
+    return publish({ context: this.#context, keys, format, encoding, contents, map, ...how, signal });
   }
 
   /** The newest version, read whole, with the map that it was found by. A second try hears every server. */
@@ -367,15 +387,4 @@ const WHOLE: ByteRange = { begin: 0, end: Number.MAX_SAFE_INTEGER };
 
 function cannotRead(): TahoeError {
   return new TahoeError('ERR_AUTHORITY', { what: 'reading a file', needed: 'read', held: 'verify' });
-}
-
-/** @throws ERR_BEYOND_END. */
-function checkOffset(offset: number, sizeBytes: number): void {
-  if (offset > sizeBytes) throw new TahoeError('ERR_BEYOND_END', { offset, sizeBytes });
-}
-
-/** The contents with `bytes` at `offset`. */
-function spliced(old: Uint8Array, offset: number, bytes: Uint8Array, format: MutableFormat): Uint8Array {
-  if (format === 'mdmf') checkOffset(offset, old.length);
-  return concat(old.subarray(0, offset), bytes, old.subarray(offset + bytes.length));
 }

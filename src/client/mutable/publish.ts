@@ -23,7 +23,7 @@ import { encodeCheckstring } from '#core/mutable/version.js';
 import type { MutableVersion } from '#core/mutable/version.js';
 import type { MutableFormat } from '#core/capability/types.js';
 import type { StorageServer } from '../storage-server.js';
-import { placeHomeless } from './goal.js';
+import { placeHomeless, placeWidely } from './goal.js';
 import type { Placement } from './goal.js';
 import type { MutableContext } from './mutable-context.js';
 import { remember } from './seen-versions.js';
@@ -50,6 +50,8 @@ export interface PublishRequest {
    * there gives way before it has spoilt anything for the other. It costs a round trip.
    */
   readonly isCareful: boolean;
+  /** For a repair: copies of shares go to servers without any, so that the file stands on as many as possible. */
+  readonly isSpread?: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -126,17 +128,18 @@ export function checkSurprises(push: SharePush, storageIndex: Uint8Array): void 
 /** Writes all shares, and places anew what servers leave that fail, until no server is left to try. */
 async function pushEverywhere(
   push: SharePush,
-  { encoding, isCareful, keys, map }: PublishRequest,
+  { encoding, isCareful, isSpread, keys, map }: PublishRequest,
   servers: readonly StorageServer[],
 ): Promise<void> {
   const existing = existingPlaces(map, encoding.total);
-  let todo: readonly Placement[] = [...existing, ...placeHomeless(encoding.total, existing, servers)];
+  const place = isSpread === true ? placeWidely : placeHomeless;
+  let todo: readonly Placement[] = [...existing, ...place(encoding.total, existing, servers)];
   if (isCareful) todo = await pushToFirst(push, todo, servers, keys.storageIndex);
   while (todo.length > 0) {
     await push.run(todo);
     checkSurprises(push, keys.storageIndex);
     const usable = servers.filter((server) => !push.failures.has(server));
-    todo = placeHomeless(encoding.total, push.placed, usable);
+    todo = place(encoding.total, push.placed, usable);
   }
 }
 

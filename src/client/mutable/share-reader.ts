@@ -11,6 +11,7 @@ import { TahoeError } from '#core/errors.js';
 import { decodeShareHashes, SHARE_HASHES_SIZE_MAX } from '#core/immutable/layout.js';
 import type { FileParameters } from '#core/immutable/parameters.js';
 import { MerkleVerifier, NODE_SIZE, nodeCount, paddedLeafCount, verifyMerklePath } from '#core/merkle.js';
+import type { NodeRun } from '#core/merkle.js';
 import { decodeMutableHeader, MUTABLE_HEADER_SIZE_MAX } from '#core/mutable/layout.js';
 import type { MutableHeader, Section } from '#core/mutable/layout.js';
 import { hashRecord, recordRange } from '#core/mutable/segments.js';
@@ -111,6 +112,34 @@ export class MutableShareReader {
     return hashes;
   }
 
+  /**
+   * The block hash tree with its root proven, to be read by `treeNodes`; what was read before is not in it.
+   * @throws as `record`.
+   */
+  async openBlockTree(signal: AbortSignal): Promise<MerkleVerifier> {
+    const { root } = await this.#openTree(signal);
+    return new MerkleVerifier(this.#options.crypto, this.file.segmentCount, root);
+  }
+
+  /** Nodes of the block hash tree, not proven. @throws as `record`, but not ERR_HASH. */
+  treeNodes(
+    runs: readonly NodeRun[],
+    signal: AbortSignal,
+  ): Promise<{ readonly first: number; readonly bytes: Uint8Array }[]> {
+    const { blockHashes } = this.header.sections;
+    return Promise.all(
+      runs.map(async ({ first, count }) => {
+        const [begin, end] = [first * NODE_SIZE, (first + count) * NODE_SIZE];
+        return { first, bytes: await this.#within('block hashes', blockHashes, begin, end, signal) };
+      }),
+    );
+  }
+
+  /** Bytes `begin` … `end` of all records, not proven. @throws as `record`, but not ERR_HASH. */
+  recordBytes(begin: number, end: number, signal: AbortSignal): Promise<Uint8Array> {
+    return this.#within('blocks', this.header.sections.blocks, begin, end, signal);
+  }
+
   /** Whether the server holds another version of this share by now, or none. */
   async hasMoved(signal: AbortSignal): Promise<boolean> {
     const { server, storageIndex } = this.#options;
@@ -132,7 +161,7 @@ export class MutableShareReader {
   }
 
   async #openedTree(signal: AbortSignal): Promise<MerkleVerifier> {
-    this.#tree ??= this.#openTree(signal);
+    this.#tree ??= this.#openTree(signal).then(({ tree }) => tree);
     try {
       return await this.#tree;
     } catch (error) {
@@ -142,7 +171,7 @@ export class MutableShareReader {
   }
 
   /** The root of the share's tree is its leaf in the share hash tree; nothing else says what it is. */
-  async #openTree(signal: AbortSignal): Promise<MerkleVerifier> {
+  async #openTree(signal: AbortSignal): Promise<{ readonly root: Uint8Array; readonly tree: MerkleVerifier }> {
     const { crypto } = this.#options;
     const { rootHash, sections, total } = this.header;
     const { shareHashes } = sections;
@@ -159,18 +188,11 @@ export class MutableShareReader {
     }
     const tree = new MerkleVerifier(crypto, this.file.segmentCount, root);
     tree.accept(0, [{ first: 0, bytes: top }]);
-    return tree;
+    return { root, tree };
   }
 
   async #feed(tree: MerkleVerifier, segment: number, signal: AbortSignal): Promise<void> {
-    const runs = await Promise.all(
-      tree.wanted(segment).map(async ({ first, count }) => {
-        const [begin, end] = [first * NODE_SIZE, (first + count) * NODE_SIZE];
-        const { blockHashes } = this.header.sections;
-        return { first, bytes: await this.#within('block hashes', blockHashes, begin, end, signal) };
-      }),
-    );
-    tree.accept(segment, runs);
+    tree.accept(segment, await this.treeNodes(tree.wanted(segment), signal));
   }
 
   #section(name: string, { begin, end }: Section, signal: AbortSignal): Promise<Uint8Array> {
