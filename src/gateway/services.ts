@@ -4,20 +4,17 @@
  */
 import type {
   ChkReadCapability,
-  ChkVerifyCapability,
   DirectoryCapability,
   KnownCapability,
-  LiteralCapability,
   MutableReadCapability,
   MutableWriteCapability,
 } from '#core/capability/types.js';
 import type { CryptoProvider } from '#core/crypto.js';
 import type { NewEntry } from '#core/directory/entries.js';
 import type { Log } from '#core/environment.js';
-import { checkImmutable } from '#client/check/check-immutable.js';
+import { check, repair } from '#client/check/check.js';
 import type { CheckOptions } from '#client/check/check-immutable.js';
 import type { CheckOutcome, RepairOutcome } from '#client/check/check-report.js';
-import { repairImmutable } from '#client/check/repair-immutable.js';
 import type { Directory } from '#client/directory/directory.js';
 import type { PathFound, PathMissing } from '#client/directory/path.js';
 import type { ImmutableReader } from '#client/download/immutable-reader.js';
@@ -39,9 +36,6 @@ export interface ServerStatus {
   readonly lastReceivedDataMs: number | undefined;
 }
 
-/** What names a file that can be checked. */
-export type CheckableCapability = ChkReadCapability | ChkVerifyCapability | LiteralCapability;
-
 /** What the gateway is told with everything that it makes. */
 export type MakingOptions = CreateOptions & { readonly signal: AbortSignal };
 
@@ -56,8 +50,8 @@ export interface StoreServices {
   createDirectory(entries: readonly NewEntry[], options: MakingOptions): Promise<DirectoryCapability>;
   createImmutableDirectory(entries: readonly NewEntry[], signal: AbortSignal): Promise<DirectoryCapability>;
   follow(root: KnownCapability, path: readonly string[], signal: AbortSignal): Promise<PathFound | PathMissing>;
-  check(capability: CheckableCapability, options: CheckOptions): Promise<CheckOutcome>;
-  repair(capability: CheckableCapability, options: CheckOptions): Promise<RepairOutcome>;
+  check(capability: KnownCapability, options: CheckOptions): Promise<CheckOutcome>;
+  repair(capability: KnownCapability, options: CheckOptions): Promise<RepairOutcome>;
 }
 
 /** The node, as the gateway sees it. */
@@ -92,11 +86,11 @@ export function storeServices(
     follow: (root, path, signal) => when(signal, () => store.follow(root, path, { signal })),
     async check(capability, options) {
       await ready(Infinity, options.signal);
-      return checkImmutable(context, capability, options);
+      return check(context, capability, options);
     },
     async repair(capability, options) {
       await ready(Infinity, options.signal);
-      return repairImmutable(context, capability, options);
+      return repair(context, capability, options);
     },
   };
 }

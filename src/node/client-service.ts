@@ -26,6 +26,7 @@ import { loadClientSecrets } from './node-secrets.js';
 import type { NodeSettings } from './settings.js';
 import { NodeEncoders } from './encoding/encoding-thread.js';
 import { SeenVersionsFile } from './seen-versions-file.js';
+import { RsaKeyPool } from './rsa-key-pool.js';
 import { Spool } from './spool.js';
 import { applicationVersion } from './version.js';
 
@@ -104,6 +105,17 @@ async function clientContext(options: ClientServiceOptions, grid: Grid): Promise
     discarded: collectorOfDiscarded(),
     seen,
     writers: new WriterQueue(),
+    takeKey: keysOf(options),
+  };
+}
+
+/** Keys are made from the first time on that somebody wants one. */
+function keysOf({ closers, crypto, log }: ClientServiceOptions): (signal: AbortSignal) => Promise<Uint8Array> {
+  let pool: RsaKeyPool | undefined;
+  closers.add('the keys', async () => pool?.close());
+  return (signal) => {
+    pool ??= new RsaKeyPool({ generate: () => crypto.generateRsaKey(), log });
+    return pool.takeKey(signal);
   };
 }
 

@@ -160,7 +160,9 @@ t.test('what is refused, with its status', async (t) => {
     ['POST', `${url}?t=upload`, 400, /POST to file: bad t=/],
     ['POST', url, 400, /POST to file: bad t=/],
     ['POST', '/uri/nonsense?t=check', 400, /capability is not valid/],
-    ['POST', `${mutable}?t=check`, 400, /checks immutable files only/],
+    ['GET', `${url}?t=check&repair=true`, 400, /take a POST/],
+    ['GET', `${url}?t=check&add-lease=true`, 400, /take a POST/],
+    ['POST', `${mutable}?t=check`, 200, /Unhealthy/],
     ['HEAD', `${url}?t=check`, 400, /^/],
   ];
   for (const [method, path, status, body] of cases) {

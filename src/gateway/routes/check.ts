@@ -13,16 +13,21 @@ import { clientGone } from '../body.js';
 import { checkJson, repairJson } from '../check-json.js';
 import { checkPage, repairPage } from '../check-page.js';
 import { PAGE_POLICY } from '../html.js';
-import type { CheckableCapability, GatewayServices } from '../services.js';
+import type { GatewayServices } from '../services.js';
 
-/** Answers it. @throws ERR_CAPABILITY, ERR_USAGE, and what check and repair throw. */
+/** Answers it. @param mayChange - whether it may repair and renew leases. @throws ERR_CAPABILITY, ERR_USAGE, and what check and repair throw. */
 export async function checkChild(
   services: GatewayServices,
   args: Arguments,
   reply: FastifyReply,
   child: Child,
+  mayChange: boolean,
 ): Promise<FastifyReply> {
-  const capability = checkable(child);
+  if (child.kind === 'unknown') throw new TahoeError('ERR_CAPABILITY', { reason: 'what it names is not known here' });
+  // Only a request that may change something does.
+  if (!mayChange && (args.flag('repair', false) || args.flag('add-lease', false))) {
+    throw new TahoeError('ERR_USAGE', { reason: 'repair= and add-lease= take a POST' });
+  }
   const isJson = outputOf(args) === 'JSON';
   const options = {
     verify: args.flag('verify', false),
@@ -30,28 +35,11 @@ export async function checkChild(
     signal: clientGone(reply),
   };
   if (args.flag('repair', false)) {
-    const outcome = await services.repair(capability, options);
+    const outcome = await services.repair(child, options);
     return isJson ? sendJson(reply, repairJson(outcome)) : sendPage(reply, repairPage(outcome));
   }
-  const outcome = await services.check(capability, options);
+  const outcome = await services.check(child, options);
   return isJson ? sendJson(reply, checkJson(outcome)) : sendPage(reply, checkPage(outcome));
-}
-
-function checkable(capability: Child): CheckableCapability {
-  switch (capability.kind) {
-    case 'lit':
-    case 'chk':
-    case 'chk-verify':
-      return capability;
-    case 'directory':
-      return checkable(capability.file);
-    case 'unknown':
-      throw new TahoeError('ERR_CAPABILITY', { reason: 'what it names is not known here' });
-    case 'ssk':
-    case 'ssk-ro':
-    case 'ssk-verify':
-      throw new TahoeError('ERR_CAPABILITY', { reason: 'this version checks immutable files only' });
-  }
 }
 
 function outputOf(args: Arguments): 'JSON' | 'HTML' {

@@ -60,7 +60,7 @@ export async function postThing(
   const target = targetOf(request);
   const found = await find(services, target, posting.signal);
   const { child } = found;
-  if (args.operation === 'check') return checkChild(services, args, reply, knownChild(found, target));
+  if (args.operation === 'check') return checkChild(services, args, reply, knownChild(found, target), true);
   if (child.kind !== 'directory') throw badOperation('POST to file: bad', args);
   const change = changes.get(args.operation);
   if (change === undefined) throw badOperation('POST to a directory with bad', args);

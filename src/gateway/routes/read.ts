@@ -53,7 +53,7 @@ export async function getThing(
   const reading = { services, request, reply, target, operation, signal };
   const found = await find(services, target, signal);
   if (operation === 'check' && request.method === 'GET') {
-    return checkChild(services, args, reply, knownChild(found, target));
+    return checkChild(services, args, reply, knownChild(found, target), false);
   }
   if (isUnchanged(reading, found)) return reply.code(304).send();
   switch (found.child.kind) {
