@@ -11,6 +11,7 @@ import { dirname, join } from 'node:path';
 import { silentLog } from '#core/environment.js';
 import type { Clock, Log } from '#core/environment.js';
 import { isTahoeError, reasonOf, TahoeError } from '#core/errors.js';
+import { AdvisoryFiles } from './advisory-files.js';
 import { DiskFile } from './disk-file.js';
 import type { SyncRunner } from './disk-file.js';
 import { DiskJournal } from './disk-journal.js';
@@ -21,7 +22,6 @@ import { DiskLayout, pathsUpTo, shareNumberOfEntry } from './disk-layout.js';
 import { nodeFileSystem } from './node-file-system.js';
 import type { FileSystem, OpenFile } from './file-system.js';
 import { QuickReads } from './quick-reads.js';
-import { ADVISORY_COUNT_MAX } from './share-store.js';
 import { ShareCommits } from './share-commit.js';
 import type { NoShareFile, PreparedShare, ShareChange, ShareFile, ShareFiles } from './share-files.js';
 
@@ -71,10 +71,8 @@ export class DiskFiles implements ShareFiles {
   readonly #durable = new Set<string>();
   readonly #commits: ShareCommits;
   readonly #journal: DiskJournal;
+  readonly #advisories: AdvisoryFiles;
   #failure: string | undefined;
-  #advisoryCount: number | undefined;
-  /** Reports that this process began to write: no two unfinished ones have one name. */
-  #reportCount = 0;
 
   private constructor(layout: DiskLayout, options: DiskFilesOptions) {
     const { clock, system = nodeFileSystem, log = silentLog, ownership } = options;
@@ -83,26 +81,27 @@ export class DiskFiles implements ShareFiles {
     this.#directories = options.directories ?? new DirectorySync((path) => syncDirectory(path, system));
     this.#ownership = ownership;
     this.#quickReads = clock && new QuickReads(system, clock);
-    this.#commits = new ShareCommits({
+    const parts = {
       layout,
       system,
       log,
-      toShareFile: (handle, size) => new DiskFile(handle, size, this.#runNewSync),
-      syncDirectory: (path) => this.#syncDirectory(path),
+      toShareFile: (handle: OpenFile, size: number) => new DiskFile(handle, size, this.#runNewSync),
+      syncDirectory: (path: string) => this.#syncDirectory(path),
+    };
+    this.#advisories = new AdvisoryFiles(parts);
+    this.#commits = new ShareCommits({
+      ...parts,
       makeDirectory: (storageIndex) => this.#makeIndexDirectory(storageIndex),
       removeDirectory: (storageIndex) => this.#removeIndexDirectory(storageIndex),
       settle: (storageIndex) => this.settle(storageIndex),
       distrust: (reason) => (this.#failure ??= reason),
     });
     this.#journal = new DiskJournal({
-      layout,
-      system,
-      log,
+      ...parts,
       commits: this.#commits,
       clock: options.clock,
       fileSize: options.journalSize,
       runSync: this.#runSync,
-      syncDirectory: (path) => this.#syncDirectory(path),
       settle: (storageIndex, shareNumber) => this.#settleShare(storageIndex, shareNumber),
       distrust: (error) => (this.#failure ??= `small writes could not be settled (${reasonOf(error)})`),
     });
@@ -318,39 +317,12 @@ export class DiskFiles implements ShareFiles {
     await this.settle(storageIndex);
   }
 
-  /** Written where the next start clears away what is unfinished, and then moved: it is whole or not there. */
-  async writeAdvisory(name: string, text: string): Promise<void> {
-    this.#reportCount += 1;
-    const unfinished = join(this.#layout.incoming, `${name}.${String(this.#reportCount)}`);
-    try {
-      await this.#writeWhole(unfinished, new TextEncoder().encode(text));
-      await onDisk('keeping a report', () => this.#system.rename(unfinished, join(this.#layout.advisories, name)));
-    } catch (error) {
-      await this.#system.rm(unfinished, { force: true }).catch(() => undefined);
-      throw error;
-    }
-    if (this.#advisoryCount !== undefined) this.#advisoryCount += 1;
-    await this.#syncDirectory(this.#layout.advisories);
+  writeAdvisory(name: string, text: string): Promise<void> {
+    return this.#advisories.write(name, text);
   }
 
-  async #writeWhole(path: string, bytes: Uint8Array): Promise<void> {
-    const handle = await onDisk('keeping a report', () => this.#system.open(path, 'wx+', FILE_MODE));
-    const file = new DiskFile(handle, 0, this.#runNewSync);
-    try {
-      await file.write([bytes], 0);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-  }
-
-  /** Counted anew when there seem to be too many: the operator may have removed some. */
-  async advisoryCount(): Promise<number> {
-    if (this.#advisoryCount === undefined || this.#advisoryCount >= ADVISORY_COUNT_MAX) {
-      const names = await onDisk('counting reports', () => entriesOf(this.#system, this.#layout.advisories));
-      this.#advisoryCount = names.length;
-    }
-    return this.#advisoryCount;
+  advisoryCount(): Promise<number> {
+    return this.#advisories.count();
   }
 
   async freeBytes(): Promise<number> {
