@@ -2,24 +2,27 @@
 import { cp, readFile, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
+import { toHex } from '#core/bytes.js';
 import { DiskLayout } from '#storage/disk-layout.js';
 import { openDiskStore } from '#storage/disk-store.js';
 import { decodeJournal, encodeGroup, encodeJournalHead, JOURNAL_PAGE_SIZE } from '#storage/journal-record.js';
 import type { JournalRecord } from '#storage/journal-record.js';
+import { decodeLeaseSlots, MUTABLE_DATA_OFFSET } from '#storage/mutable-container.js';
 import type { ShareStore } from '#storage/share-store.js';
 import { Chance } from '#test/fixtures/chance.js';
 import { ManualClock, settle } from '#test/fixtures/clock.js';
 import { seededBytes } from '#test/fixtures/crypto.js';
 import { temporaryDirectory } from '#test/fixtures/disk-subject.js';
 import { readMutable, readTestWrite, writeMutable } from '#test/fixtures/mutable-store.js';
-import { otherIndex, sorted, storageIndex, storeOptions } from '#test/fixtures/share-store.js';
+import { leaseSecrets, otherIndex, sorted, storageIndex, storeOptions } from '#test/fixtures/share-store.js';
 import { SimDisk } from '#test/fixtures/sim-disk.js';
 import { SimMoment } from '#test/fixtures/sim-history.js';
 import { statesOf } from '#test/fixtures/sim-states.js';
 
 const SETTLING_MS = 5_000;
 const directory = '/store';
-const [journal] = new DiskLayout(directory).journals;
+const layout = new DiskLayout(directory);
+const [journal] = layout.journals;
 
 function openStore(fileSystem: SimDisk, clock = new ManualClock()): Promise<ShareStore> {
   return openDiskStore({ ...storeOptions(clock), directory, fileSystem });
@@ -56,6 +59,42 @@ t.test('what a client wrote is never taken for a record', async (t) => {
     }
   }
   t.equal(believed, 0);
+});
+
+/** The bytes of both shares, and how many leases the first has, in a store that is opened on what is left. */
+async function openedOn(disk: SimDisk): Promise<string> {
+  const store = await openStore(disk);
+  const [first, second] = [await readMutable(store, 0), await readMutable(store, 1)];
+  await store.close();
+  const file = first === undefined ? undefined : await disk.readFile(layout.share(storageIndex, 0));
+  const leases =
+    file === undefined
+      ? 0
+      : decodeLeaseSlots(file.subarray(0, MUTABLE_DATA_OFFSET), new Uint8Array(4)).filter(Boolean).length;
+  return (
+    [first, second].map((bytes) => (bytes === undefined ? 'none' : toHex(bytes.subarray(0, 4)))).join() +
+    ` ${String(leases)}`
+  );
+}
+
+t.test('what follows in another way is not undone, in any state', async (t) => {
+  const later: readonly [name: string, change: (store: ShareStore) => Promise<unknown>][] = [
+    ['a lease', (store) => store.addLease(storageIndex, leaseSecrets('other'))],
+    ['several shares', (store) => writeMutable(store, [0, 1], seededBytes('both', 300))],
+    ['a removal', (store) => readTestWrite(store, { 0: { newLength: 0 } })],
+  ];
+  for (const [name, change] of later) {
+    const disk = new SimDisk({ history: true });
+    const store = await openStore(disk);
+    await writeMutable(store, [0], seededBytes('first', 300));
+    await change(store);
+    const states = statesNow(disk);
+    await store.close();
+    const wanted = await openedOn(disk);
+    const found = new Set<string>();
+    for (const state of states) found.add(await openedOn(state));
+    t.strictSame([...found], [wanted], name);
+  }
 });
 
 t.test('a share that is removed while others are being settled does not come back', async (t) => {
