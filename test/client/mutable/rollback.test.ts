@@ -118,3 +118,21 @@ t.test('only so many files are remembered', async (t) => {
   t.equal(await seen.highest(new Uint8Array(16).fill(2)), undefined);
   t.equal((await seen.highest(new Uint8Array(16).fill(1)))?.sequenceNumber, 1);
 });
+
+t.test('the highest is kept, whatever comes after it', async (t) => {
+  const seen = createSeenVersions();
+  const index = new Uint8Array(16);
+  const saw = (sequenceNumber: number, root: number) =>
+    seen.saw(index, { sequenceNumber, rootHash: new Uint8Array(32).fill(root) });
+  await saw(5, 1);
+  await saw(3, 2);
+  t.match(await seen.highest(index), { sequenceNumber: 5, rootHash: new Uint8Array(32).fill(1) });
+  await saw(5, 9);
+  t.match(
+    await seen.highest(index),
+    { sequenceNumber: 5, rootHash: new Uint8Array(32).fill(9) },
+    'another of its number',
+  );
+  await saw(6, 1);
+  t.equal((await seen.highest(index))?.sequenceNumber, 6);
+});
