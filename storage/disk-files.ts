@@ -143,9 +143,13 @@ export class DiskFiles implements ShareFiles {
     await this.settle(storageIndex);
   }
 
-  async replace(storageIndex: Uint8Array, shareNumber: number, bytes: Uint8Array, isNew: boolean): Promise<void> {
+  async replace(storageIndex: Uint8Array, shareNumber: number, bytes: Uint8Array, isNew: boolean): Promise<string> {
     this.#checkTrust();
-    await this.#journal.replace(storageIndex, shareNumber, bytes, isNew);
+    return this.#journal.replace(storageIndex, shareNumber, bytes, isNew);
+  }
+
+  markOf(storageIndex: Uint8Array, shareNumber: number): Promise<string | undefined> {
+    return this.#commits.markOf(storageIndex, shareNumber);
   }
 
   get failure(): string | undefined {

@@ -70,7 +70,7 @@ export class DiskJournal {
   }
 
   /** @see ShareFiles */
-  async replace(storageIndex: Uint8Array, shareNumber: number, bytes: Uint8Array, isNew: boolean): Promise<void> {
+  async replace(storageIndex: Uint8Array, shareNumber: number, bytes: Uint8Array, isNew: boolean): Promise<string> {
     this.#journal ??= this.#open().catch((error: unknown) => {
       this.#journal = undefined;
       throw error;
@@ -78,7 +78,7 @@ export class DiskJournal {
     const journal = await this.#journal;
     const kind = isNew || journal.isNew(storageIndex, shareNumber) ? 'new' : 'replaced';
     const isFirst = kind === 'replaced' && !journal.isRecorded(storageIndex, shareNumber);
-    await this.#options.commits.placeKept({ storageIndex, shareNumber, bytes, isFirst }, (modifiedMs, place) =>
+    return this.#options.commits.placeKept({ storageIndex, shareNumber, bytes, isFirst }, (modifiedMs, place) =>
       journal.place({ kind, storageIndex, shareNumber, modifiedMs, bytes }, place),
     );
   }

@@ -2,7 +2,7 @@
  * Mutable shares that were written a moment ago, whole and in memory: who writes one again need not read it first.
  *
  * Only indexes with one small share. What is kept is forgotten when anything happens to its index, and after a few
- * seconds, so that what an operator does to the files is noticed.
+ * seconds. Whoever takes it looks whether the file is still the same: an operator may have put another in its place.
  */
 import { formatBase32 } from '#core/base32.js';
 import type { Clock } from '#core/environment.js';
@@ -17,6 +17,8 @@ export interface KeptSlot {
   readonly shareNumber: number;
   /** The whole file. Never changed. */
   readonly bytes: Uint8Array;
+  /** What tells the file from any other in its place. */
+  readonly mark: string;
 }
 
 /** What somebody has taken, and may keep again unless something happened meanwhile. */
@@ -65,9 +67,9 @@ export class KeptSlots {
     };
   }
 
-  #keep(index: string, { bytes, shareNumber }: KeptSlot): void {
+  #keep(index: string, { bytes, mark, shareNumber }: KeptSlot): void {
     this.#drop(index);
-    this.#entries.set(index, { bytes, shareNumber, keptMs: this.#clock.monotonicMs() });
+    this.#entries.set(index, { bytes, mark, shareNumber, keptMs: this.#clock.monotonicMs() });
     this.#size += bytes.length;
     for (const oldest of this.#entries.keys()) {
       if (this.#size <= SIZE_MAX) return;

@@ -64,6 +64,8 @@ export class MemoryFiles implements ShareFiles {
   readonly #incoming = new Map<string, Content>();
   readonly #advisories = new Map<string, string>();
   readonly #quarantine = new Map<string, Uint8Array>();
+  readonly #marks = new WeakMap<Content, string>();
+  #markCount = 0;
 
   /** @param capacity - how many bytes of shares there is room for. */
   constructor(capacity = CAPACITY) {
@@ -142,9 +144,17 @@ export class MemoryFiles implements ShareFiles {
     return Promise.resolve();
   }
 
-  replace(storageIndex: Uint8Array, shareNumber: number, bytes: Uint8Array): Promise<void> {
+  async replace(storageIndex: Uint8Array, shareNumber: number, bytes: Uint8Array): Promise<string> {
     this.place(storageIndex, shareNumber, bytes);
-    return Promise.resolve();
+    return (await this.markOf(storageIndex, shareNumber)) ?? '';
+  }
+
+  markOf(storageIndex: Uint8Array, shareNumber: number): Promise<string | undefined> {
+    const content = this.#sharesOf(storageIndex).get(shareNumber);
+    if (content === undefined) return Promise.resolve(undefined);
+    const mark = this.#marks.get(content) ?? String((this.#markCount += 1));
+    this.#marks.set(content, mark);
+    return Promise.resolve(mark);
   }
 
   quarantine(storageIndex: Uint8Array, shareNumber: number, name: string): Promise<void> {

@@ -93,12 +93,13 @@ export class ShareCommits {
   /**
    * Puts a small share into its place, with no sync: whoever is told of the file sees to that, and has it placed.
    * @param keep - gets the time of the file by the file system's clock, in milliseconds, and what places it.
+   * @returns what `markOf` says of it from now on.
    * @throws ERR_DISK, ERR_NO_SPACE, or what `keep` throws; what was not placed is gone.
    */
   async placeKept(
     { bytes, isFirst, shareNumber, storageIndex }: KeptShare,
     keep: (modifiedMs: number, place: () => Promise<void>) => Promise<void>,
-  ): Promise<void> {
+  ): Promise<string> {
     const { layout, system, toShareFile } = this.#options;
     const name = this.#newName(formatBase32(storageIndex));
     try {
@@ -108,7 +109,7 @@ export class ShareCommits {
       const close = (): Promise<void> => (closing ??= file.close());
       try {
         await file.write([bytes], 0);
-        const { mtimeMs } = await onDisk('preparing a share', () => handle.stat());
+        const { ino, mtimeMs } = await onDisk('preparing a share', () => handle.stat());
         // The clock may have been set back since the old file was written: the record must not seem older than that.
         const before = isFirst ? await this.#markOf(layout.share(storageIndex, shareNumber)) : null;
         // Beside the sync of the record.
@@ -117,6 +118,7 @@ export class ShareCommits {
           await close();
           await this.#place(storageIndex, { shareNumber, before: null, prepared: { name, ino: 0 } });
         });
+        return formatMark({ ino, mtimeMs, size: bytes.length });
       } finally {
         await close();
       }
@@ -305,6 +307,12 @@ export class ShareCommits {
     log.info('storage.commit-resumed', { ...facts, shareCount: open.length });
   }
 
+  /** @see ShareFiles */
+  async markOf(storageIndex: Uint8Array, shareNumber: number): Promise<string | undefined> {
+    const mark = await this.#markOf(this.#options.layout.share(storageIndex, shareNumber));
+    return mark === null ? undefined : formatMark(mark);
+  }
+
   async #markOf(path: string): Promise<FileMark | null> {
     try {
       const { ino, mtimeMs, size } = await this.#options.system.lstat(path);
@@ -328,6 +336,10 @@ export class ShareCommits {
   #pathOf(name: string): string {
     return join(this.#options.layout.writing, name);
   }
+}
+
+function formatMark({ ino, mtimeMs, size }: FileMark): string {
+  return [ino, size, mtimeMs].map(String).join('/');
 }
 
 /** The order of placing: new shares, replaced ones, removed ones. */

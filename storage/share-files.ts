@@ -82,8 +82,11 @@ export interface ShareFiles {
    * cheaper where many come at a time.
    * @param bytes - KEPT_FILE_SIZE_MAX at most.
    * @param isNew - whether nothing stands there.
+   * @returns what `markOf` says of it from now on.
    */
-  replace(storageIndex: Uint8Array, shareNumber: number, bytes: Uint8Array, isNew: boolean): Promise<void>;
+  replace(storageIndex: Uint8Array, shareNumber: number, bytes: Uint8Array, isNew: boolean): Promise<string>;
+  /** Text that another file in that place would not have; undefined where there is none. */
+  markOf(storageIndex: Uint8Array, shareNumber: number): Promise<string | undefined>;
   /** Moves what stands in a final place out of the way, to where the operator finds it under `name`. */
   quarantine(storageIndex: Uint8Array, shareNumber: number, name: string): Promise<void>;
   /** An empty file without a name, gone when it is closed. */

@@ -99,6 +99,8 @@ export class Slot {
   readonly #options: SlotOptions;
   readonly #request: SlotRequest;
   readonly #occupants = new Map<number, Occupant>();
+  /** Whether the only share was kept in memory. */
+  #isKept = false;
   /** What the request made of its only share, where that is small. */
   #written: KeptSlot | undefined;
 
@@ -116,7 +118,7 @@ export class Slot {
       const success = await this.#test();
       const data = await this.#read();
       const changes = success ? await this.#write() : [];
-      const now = this.#written ?? (changes.length === 0 ? claim.slot : undefined);
+      const now = this.#written ?? (changes.length === 0 && this.#isKept ? claim.slot : undefined);
       const isKept = now !== undefined && this.#isOnly(now.shareNumber) && !claim.isStale;
       this.#tell(changes);
       if (isKept) claim.keep(now);
@@ -131,9 +133,10 @@ export class Slot {
   async #open(kept: KeptSlot | undefined): Promise<void> {
     const { files, places } = this.#options;
     const { storageIndex } = this.#request;
-    if (kept !== undefined) {
+    if (kept !== undefined && (await files.markOf(storageIndex, kept.shareNumber)) === kept.mark) {
       const share = new MutableShare(new KeptFile(kept.bytes), kept.bytes);
       this.#occupants.set(kept.shareNumber, { kind: 'mutable', share });
+      this.#isKept = true;
       return;
     }
     for (const shareNumber of await files.list(storageIndex)) {
@@ -260,8 +263,8 @@ export class Slot {
       only.plan.fileSize <= KEPT_FILE_SIZE_MAX
     ) {
       const bytes = await this.#bytesOf(only, only.plan);
-      await files.replace(storageIndex, only.shareNumber, bytes, only.share === undefined);
-      this.#written = { shareNumber: only.shareNumber, bytes };
+      const mark = await files.replace(storageIndex, only.shareNumber, bytes, only.share === undefined);
+      this.#written = { shareNumber: only.shareNumber, bytes, mark };
       return;
     }
     const prepared: ShareChange[] = [];
