@@ -7,21 +7,21 @@
  * @see disk-layout.ts
  */
 import { constants } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname, join, sep } from 'node:path';
 import { silentLog } from '#core/environment.js';
 import type { Clock, Log } from '#core/environment.js';
 import { isTahoeError, reasonOf, TahoeError } from '#core/errors.js';
+import { DiskAdvisories } from './disk-advisories.js';
 import { DiskFile } from './disk-file.js';
 import type { SyncRunner } from './disk-file.js';
 import { DiskJournal } from './disk-journal.js';
-import { entriesOf } from './directory-entries.js';
+import { entriesOf, requireDirectory } from './directory-entries.js';
 import { DirectorySync, syncDirectory } from './directory-sync.js';
 import { diskError, isFull, onDisk, systemCodeOf } from './disk-error.js';
 import { DiskLayout, pathsUpTo, shareNumberOfEntry } from './disk-layout.js';
 import { nodeFileSystem } from './node-file-system.js';
 import type { FileSystem, OpenFile } from './file-system.js';
 import { QuickReads } from './quick-reads.js';
-import { ADVISORY_COUNT_MAX } from './share-store.js';
 import { ShareCommits } from './share-commit.js';
 import type { NoShareFile, PreparedShare, ShareChange, ShareFile, ShareFiles } from './share-files.js';
 
@@ -71,10 +71,8 @@ export class DiskFiles implements ShareFiles {
   readonly #durable = new Set<string>();
   readonly #commits: ShareCommits;
   readonly #journal: DiskJournal;
+  readonly #advisories: DiskAdvisories;
   #failure: string | undefined;
-  #advisoryCount: number | undefined;
-  /** Reports that this process began to write: no two unfinished ones have one name. */
-  #reportCount = 0;
 
   private constructor(layout: DiskLayout, options: DiskFilesOptions) {
     const { clock, system = nodeFileSystem, log = silentLog, ownership } = options;
@@ -83,12 +81,15 @@ export class DiskFiles implements ShareFiles {
     this.#directories = options.directories ?? new DirectorySync((path) => syncDirectory(path, system));
     this.#ownership = ownership;
     this.#quickReads = clock && new QuickReads(system, clock);
+    const toShareFile = (handle: OpenFile, size: number): ShareFile => new DiskFile(handle, size, this.#runNewSync);
+    const syncOne = (path: string): Promise<void> => this.#syncDirectory(path);
+    this.#advisories = new DiskAdvisories({ layout, system, toShareFile, syncDirectory: syncOne });
     this.#commits = new ShareCommits({
       layout,
       system,
       log,
-      toShareFile: (handle, size) => new DiskFile(handle, size, this.#runNewSync),
-      syncDirectory: (path) => this.#syncDirectory(path),
+      toShareFile,
+      syncDirectory: syncOne,
       makeDirectory: (storageIndex) => this.#makeIndexDirectory(storageIndex),
       removeDirectory: (storageIndex) => this.#removeIndexDirectory(storageIndex),
       settle: (storageIndex) => this.settle(storageIndex),
@@ -102,7 +103,7 @@ export class DiskFiles implements ShareFiles {
       clock: options.clock,
       fileSize: options.journalSize,
       runSync: this.#runSync,
-      syncDirectory: (path) => this.#syncDirectory(path),
+      syncDirectory: syncOne,
       settle: (storageIndex, shareNumber) => this.#settleShare(storageIndex, shareNumber),
       distrust: (error) => (this.#failure ??= `small writes could not be settled (${reasonOf(error)})`),
     });
@@ -151,6 +152,10 @@ export class DiskFiles implements ShareFiles {
 
   get failure(): string | undefined {
     return this.#failure ?? this.#ownership?.lost;
+  }
+
+  async requireThere(): Promise<void> {
+    await requireDirectory(this.#system, this.#layout.shares);
   }
 
   async list(storageIndex: Uint8Array): Promise<readonly number[]> {
@@ -210,7 +215,7 @@ export class DiskFiles implements ShareFiles {
         const code = systemCodeOf(error);
         if (tries === CREATE_TRY_COUNT || (code !== 'EEXIST' && code !== 'ENOENT')) throw error;
         if (code === 'EEXIST') await this.#system.unlink(path);
-        else await this.#system.mkdir(dirname(path), { recursive: true, mode: DIRECTORY_MODE });
+        else await this.#makeDirectory(dirname(path));
       }
     }
   }
@@ -248,9 +253,18 @@ export class DiskFiles implements ShareFiles {
   async #makeIndexDirectory(storageIndex: Uint8Array): Promise<void> {
     const path = this.#layout.indexDirectory(storageIndex);
     await onDisk('placing a share', async () => {
-      const created = await this.#system.mkdir(path, { recursive: true, mode: DIRECTORY_MODE });
+      const created = await this.#makeDirectory(path);
       if (created !== undefined) this.#forget(storageIndex);
     });
+  }
+
+  /** Makes a directory among the shares, and no other: where those are not there, the volume is gone. */
+  async #makeDirectory(path: string): Promise<string | undefined> {
+    const created = await this.#system.mkdir(path, { recursive: true, mode: DIRECTORY_MODE });
+    if (created === undefined || created.startsWith(join(this.#layout.shares, sep))) return created;
+    const made = pathsUpTo(path, created).slice(0, -1);
+    for (const each of made) await this.#system.rmdir(each).catch(() => undefined);
+    throw new TahoeError('ERR_STORE_GONE', {});
   }
 
   /** Best effort: a directory with something in it stays. */
@@ -318,44 +332,22 @@ export class DiskFiles implements ShareFiles {
     await this.settle(storageIndex);
   }
 
-  /** Written where the next start clears away what is unfinished, and then moved: it is whole or not there. */
-  async writeAdvisory(name: string, text: string): Promise<void> {
-    this.#reportCount += 1;
-    const unfinished = join(this.#layout.incoming, `${name}.${String(this.#reportCount)}`);
-    try {
-      await this.#writeWhole(unfinished, new TextEncoder().encode(text));
-      await onDisk('keeping a report', () => this.#system.rename(unfinished, join(this.#layout.advisories, name)));
-    } catch (error) {
-      await this.#system.rm(unfinished, { force: true }).catch(() => undefined);
-      throw error;
-    }
-    if (this.#advisoryCount !== undefined) this.#advisoryCount += 1;
-    await this.#syncDirectory(this.#layout.advisories);
+  writeAdvisory(name: string, text: string): Promise<void> {
+    return this.#advisories.write(name, text);
   }
 
-  async #writeWhole(path: string, bytes: Uint8Array): Promise<void> {
-    const handle = await onDisk('keeping a report', () => this.#system.open(path, 'wx+', FILE_MODE));
-    const file = new DiskFile(handle, 0, this.#runNewSync);
-    try {
-      await file.write([bytes], 0);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-  }
-
-  /** Counted anew when there seem to be too many: the operator may have removed some. */
-  async advisoryCount(): Promise<number> {
-    if (this.#advisoryCount === undefined || this.#advisoryCount >= ADVISORY_COUNT_MAX) {
-      const names = await onDisk('counting reports', () => entriesOf(this.#system, this.#layout.advisories));
-      this.#advisoryCount = names.length;
-    }
-    return this.#advisoryCount;
+  advisoryCount(): Promise<number> {
+    return this.#advisories.count();
   }
 
   async freeBytes(): Promise<number> {
-    const { bavail, bsize } = await onDisk('measuring free space', () => this.#system.statfs(this.#layout.shares));
-    return bavail * bsize;
+    try {
+      const { bavail, bsize } = await this.#system.statfs(this.#layout.shares);
+      return bavail * bsize;
+    } catch (error) {
+      await this.requireThere();
+      throw diskError('measuring free space', error);
+    }
   }
 
   async close(): Promise<void> {
