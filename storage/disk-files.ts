@@ -273,6 +273,7 @@ export class DiskFiles implements ShareFiles {
   }
 
   async makeWay(storageIndex: Uint8Array): Promise<void> {
+    await this.#assertOwner();
     await this.#makeIndexDirectory(storageIndex);
     await this.#settleWay(storageIndex);
   }
@@ -383,6 +384,10 @@ export class DiskFiles implements ShareFiles {
     // Another sync may have failed meanwhile and taken this one's data with it.
     this.#checkTrust();
     // Last: what follows a sync is an acknowledgement, or the move of a share into its place.
+    await this.#assertOwner();
+  }
+
+  async #assertOwner(): Promise<void> {
     await onDisk('asserting that the store is ours', async () => this.#ownership?.assertOwner());
   }
 
