@@ -152,11 +152,16 @@ export class ContainerStore implements ShareStore {
   }
 
   async listShares(storageIndex: Uint8Array): Promise<ReadonlySet<number>> {
-    return numbersOf(await this.#survey(storageIndex), 'immutable');
+    return this.#found(numbersOf(await this.#survey(storageIndex), 'immutable'));
   }
 
   async listMutable(storageIndex: Uint8Array): Promise<ReadonlySet<number>> {
-    return numbersOf(await this.#survey(storageIndex), 'mutable');
+    return this.#found(numbersOf(await this.#survey(storageIndex), 'mutable'));
+  }
+
+  async #found(shareNumbers: ReadonlySet<number>): Promise<ReadonlySet<number>> {
+    if (shareNumbers.size === 0) await this.#files.requireThere?.();
+    return shareNumbers;
   }
 
   #survey(storageIndex: Uint8Array): Promise<Occupants> {
@@ -186,6 +191,7 @@ export class ContainerStore implements ShareStore {
     if (this.#uploads.of(storageIndex).has(shareNumber)) return { kind: 'absent' };
     const occupant = await this.#places.open(storageIndex, shareNumber, 'read');
     if (occupant.kind === 'damaged') throw occupant.error;
+    if (occupant.kind === 'absent') await this.#files.requireThere?.();
     return occupant;
   }
 
@@ -237,7 +243,9 @@ export class ContainerStore implements ShareStore {
     this.#checkWritable();
     return this.#exclusively(storageIndex, async () => {
       const occupants = await this.#leaseAll(storageIndex, secrets, ADDED_OWNER);
-      return numbersOf(occupants, 'immutable').size + numbersOf(occupants, 'mutable').size > 0;
+      const isFound = numbersOf(occupants, 'immutable').size + numbersOf(occupants, 'mutable').size > 0;
+      if (!isFound) await this.#files.requireThere?.();
+      return isFound;
     });
   }
 
@@ -274,6 +282,7 @@ export class ContainerStore implements ShareStore {
       ? { kind: 'absent' }
       : await this.#places.open(storageIndex, shareNumber, 'read');
     await closeOccupant(occupant);
+    if (occupant.kind === 'absent') await this.#files.requireThere?.();
     if (occupant.kind !== type && occupant.kind !== 'damaged') return false;
     const index = formatBase32(storageIndex);
     this.#options.log.warn('storage.corruption-report', { storageIndex: index, shareNumber });

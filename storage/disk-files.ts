@@ -7,15 +7,15 @@
  * @see disk-layout.ts
  */
 import { constants } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname, join, sep } from 'node:path';
 import { silentLog } from '#core/environment.js';
 import type { Clock, Log } from '#core/environment.js';
 import { isTahoeError, reasonOf, TahoeError } from '#core/errors.js';
-import { AdvisoryFiles } from './advisory-files.js';
+import { DiskAdvisories } from './disk-advisories.js';
 import { DiskFile } from './disk-file.js';
 import type { SyncRunner } from './disk-file.js';
 import { DiskJournal } from './disk-journal.js';
-import { entriesOf } from './directory-entries.js';
+import { entriesOf, requireDirectory } from './directory-entries.js';
 import { DirectorySync, syncDirectory } from './directory-sync.js';
 import { diskError, isFull, onDisk, systemCodeOf } from './disk-error.js';
 import { DiskLayout, pathsUpTo, shareNumberOfEntry } from './disk-layout.js';
@@ -71,7 +71,7 @@ export class DiskFiles implements ShareFiles {
   readonly #durable = new Set<string>();
   readonly #commits: ShareCommits;
   readonly #journal: DiskJournal;
-  readonly #advisories: AdvisoryFiles;
+  readonly #advisories: DiskAdvisories;
   #failure: string | undefined;
 
   private constructor(layout: DiskLayout, options: DiskFilesOptions) {
@@ -88,7 +88,7 @@ export class DiskFiles implements ShareFiles {
       toShareFile: (handle: OpenFile, size: number) => new DiskFile(handle, size, this.#runNewSync),
       syncDirectory: (path: string) => this.#syncDirectory(path),
     };
-    this.#advisories = new AdvisoryFiles(parts);
+    this.#advisories = new DiskAdvisories(parts);
     this.#commits = new ShareCommits({
       ...parts,
       makeDirectory: (storageIndex) => this.#makeIndexDirectory(storageIndex),
@@ -156,6 +156,10 @@ export class DiskFiles implements ShareFiles {
     return this.#failure ?? this.#ownership?.lost;
   }
 
+  async requireThere(): Promise<void> {
+    await requireDirectory(this.#system, this.#layout.shares);
+  }
+
   async list(storageIndex: Uint8Array): Promise<readonly number[]> {
     const names = await onDisk('listing shares', () =>
       entriesOf(this.#system, this.#layout.indexDirectory(storageIndex)),
@@ -213,7 +217,7 @@ export class DiskFiles implements ShareFiles {
         const code = systemCodeOf(error);
         if (tries === CREATE_TRY_COUNT || (code !== 'EEXIST' && code !== 'ENOENT')) throw error;
         if (code === 'EEXIST') await this.#system.unlink(path);
-        else await this.#system.mkdir(dirname(path), { recursive: true, mode: DIRECTORY_MODE });
+        else await this.#makeDirectory(dirname(path));
       }
     }
   }
@@ -251,9 +255,18 @@ export class DiskFiles implements ShareFiles {
   async #makeIndexDirectory(storageIndex: Uint8Array): Promise<void> {
     const path = this.#layout.indexDirectory(storageIndex);
     await onDisk('placing a share', async () => {
-      const created = await this.#system.mkdir(path, { recursive: true, mode: DIRECTORY_MODE });
+      const created = await this.#makeDirectory(path);
       if (created !== undefined) this.#forget(storageIndex);
     });
+  }
+
+  /** Makes a directory among the shares, and no other: where those are not there, the volume is gone. */
+  async #makeDirectory(path: string): Promise<string | undefined> {
+    const created = await this.#system.mkdir(path, { recursive: true, mode: DIRECTORY_MODE });
+    if (created === undefined || created.startsWith(join(this.#layout.shares, sep))) return created;
+    const made = pathsUpTo(path, created).slice(0, -1);
+    for (const each of made) await this.#system.rmdir(each).catch(() => undefined);
+    throw new TahoeError('ERR_STORE_GONE', {});
   }
 
   /** Best effort: a directory with something in it stays. */
@@ -262,6 +275,7 @@ export class DiskFiles implements ShareFiles {
   }
 
   async makeWay(storageIndex: Uint8Array): Promise<void> {
+    await this.#assertOwner();
     await this.#makeIndexDirectory(storageIndex);
     await this.#settleWay(storageIndex);
   }
@@ -330,8 +344,13 @@ export class DiskFiles implements ShareFiles {
   }
 
   async freeBytes(): Promise<number> {
-    const { bavail, bsize } = await onDisk('measuring free space', () => this.#system.statfs(this.#layout.shares));
-    return bavail * bsize;
+    try {
+      const { bavail, bsize } = await this.#system.statfs(this.#layout.shares);
+      return bavail * bsize;
+    } catch (error) {
+      await this.requireThere();
+      throw diskError('measuring free space', error);
+    }
   }
 
   async close(): Promise<void> {
@@ -367,6 +386,10 @@ export class DiskFiles implements ShareFiles {
     // Another sync may have failed meanwhile and taken this one's data with it.
     this.#checkTrust();
     // Last: what follows a sync is an acknowledgement, or the move of a share into its place.
+    await this.#assertOwner();
+  }
+
+  async #assertOwner(): Promise<void> {
     await onDisk('asserting that the store is ours', async () => this.#ownership?.assertOwner());
   }
 

@@ -45,6 +45,11 @@ export interface ShareChange {
 export interface ShareFiles {
   /** Why nothing that was written can be trusted to be durable any more; undefined while all is well. */
   readonly failure: string | undefined;
+  /**
+   * To be called before it is said that there is nothing: where the volume is gone, nobody knows.
+   * @throws ERR_STORE_GONE when the place of all shares is not there.
+   */
+  requireThere?(): Promise<void>;
   /** The numbers of all entries in final places, whatever they are. */
   list(storageIndex: Uint8Array): Promise<readonly number[]>;
   /** Opens a final place; links are not followed and nothing but a regular file is opened. */

@@ -141,11 +141,11 @@ export interface ShareStore {
    */
   allocate(request: AllocationRequest): Promise<Allocation>;
   upload(key: UploadKey): UploadHandle | UploadRefusal;
-  /** The numbers of the complete immutable shares; damaged ones are left out. @throws ERR_DISK. */
+  /** The numbers of the complete immutable shares; damaged ones are left out. @throws ERR_DISK, ERR_STORE_GONE. */
   listShares(storageIndex: Uint8Array): Promise<ReadonlySet<number>>;
   /**
    * @returns undefined when there is no complete immutable share of that number.
-   * @throws ERR_CONTAINER when the share's file is damaged; ERR_DISK.
+   * @throws ERR_CONTAINER when the share's file is damaged; ERR_DISK; ERR_STORE_GONE.
    */
   openShare(storageIndex: Uint8Array, shareNumber: number): Promise<OpenShare | undefined>;
   /**
@@ -162,12 +162,12 @@ export interface ShareStore {
    * @throws ERR_NO_SPACE, ERR_DISK, ERR_STORE_READONLY.
    */
   createScratch(sizeBytes: number): Promise<ShareFile>;
-  /** The numbers of the mutable shares; damaged ones are left out. @throws ERR_DISK. */
+  /** The numbers of the mutable shares; damaged ones are left out. @throws ERR_DISK, ERR_STORE_GONE. */
   listMutable(storageIndex: Uint8Array): Promise<ReadonlySet<number>>;
   /**
    * The share as it is now, also when it is written to later.
    * @returns undefined when there is no mutable share of that number.
-   * @throws ERR_CONTAINER when the share's file is damaged; ERR_DISK.
+   * @throws ERR_CONTAINER when the share's file is damaged; ERR_DISK; ERR_STORE_GONE.
    */
   openMutable(storageIndex: Uint8Array, shareNumber: number): Promise<OpenShare | undefined>;
   /**

@@ -248,6 +248,10 @@ const catalogue = {
     (f) => `all ${String(f.limit)} ${f.what} of this server are taken; try again later`,
   ),
   ERR_DISK: entry<{ what: string; reason: string }>('unavailable', (f) => `${f.what} failed: ${f.reason}`),
+  ERR_STORE_GONE: entry<Record<string, never>>(
+    'unavailable',
+    () => 'the storage directory is not there: its volume is gone; its operator can mount it and start the node again',
+  ),
   ERR_VOLUME: entry<{ directory: string; what: string; reason: string }>(
     'unavailable',
     (f) => `the volume at '${f.directory}' cannot hold a store, for it cannot ${f.what}: ${f.reason}`,

@@ -20,11 +20,15 @@ export function systemCode(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 }
 
+/** Whether an error, or what caused it, is that space or a quota ran out. */
+export function isFull(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  return ['ENOSPC', 'EDQUOT'].includes(systemCode(error) ?? '') || isFull(error.cause);
+}
+
 /** What a failed file operation means to the person at the keyboard: ERR_NO_SPACE or ERR_FILE. */
 export function fileError(path: string, error: unknown): TahoeError {
-  const code = systemCode(error);
-  if (code === 'ENOSPC' || code === 'EDQUOT')
-    return new TahoeError('ERR_NO_SPACE', { where: `'${path}'` }, { cause: error });
+  if (isFull(error)) return new TahoeError('ERR_NO_SPACE', { where: `'${path}'` }, { cause: error });
   return new TahoeError('ERR_FILE', { file: path, reason: reasonOf(error) }, { cause: error });
 }
 

@@ -9,6 +9,7 @@ import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ClassicLevel } from 'classic-level';
 import { reasonOf, TahoeError } from '#core/errors.js';
+import { isFull } from '../disk-error.js';
 import { isSoundLog, isSoundTable } from './table-check.js';
 
 /** What of the newest entries is held in memory, in bytes; then it becomes a file. */
@@ -96,6 +97,12 @@ export class IndexTable {
 /** Whether opening failed because another process has the table. */
 export function isLocked(error: unknown): boolean {
   return codes(error).includes('LEVEL_LOCKED');
+}
+
+/** Whether something failed because the disk is full: LevelDB says so in words. */
+export function isDiskFull(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  return isFull(error) || /No space left on device|quota exceeded/i.test(error.message) || isDiskFull(error.cause);
 }
 
 /**

@@ -14,7 +14,7 @@ import { KeyedLock } from '../keyed-lock.js';
 import type { SharePlace, StoreEvent } from '../store-events.js';
 import { scanRun, scanRuns } from './index-scan.js';
 import type { ScanParts } from './index-scan.js';
-import { IndexTable, isLocked } from './index-table.js';
+import { IndexTable, isDiskFull, isLocked } from './index-table.js';
 import { applyChanges } from './index-update.js';
 import type { PendingChange } from './index-update.js';
 import { nextRecord } from './record-change.js';
@@ -78,12 +78,18 @@ export class ShareIndex {
 
   /**
    * Opens the index and begins to compare it with the disk.
+   * On a full disk it goes without a table until there is room for one.
    * @throws ERR_INDEX when another process has it, or none can be made.
    */
   static async open(options: IndexOptions): Promise<ShareIndex> {
     const index = new ShareIndex(options);
-    index.#table = await openTable(options);
-    index.#beginScan();
+    try {
+      index.#table = await openTable(options);
+      index.#beginScan();
+    } catch (error) {
+      if (!isDiskFull(error)) throw error;
+      index.#renewLater(undefined, error);
+    }
     return index;
   }
 
@@ -324,20 +330,24 @@ export class ShareIndex {
     else renew();
   }
 
-  async #renew(old: IndexTable): Promise<void> {
-    const { directory, log, writeBufferBytes } = this.#options;
+  #renewLater(old: IndexTable | undefined, error: unknown): void {
+    this.#options.log.error('storage.index-not-made', { reason: reasonOf(error) });
+    this.#later(() => {
+      this.#scan = this.#scan.then(() => this.#renew(old));
+    });
+  }
+
+  async #renew(old: IndexTable | undefined): Promise<void> {
+    const { directory, writeBufferBytes } = this.#options;
     await this.#lock.run('table', async () => {
-      await old.close().catch(() => undefined);
+      await old?.close().catch(() => undefined);
       if (this.#isClosed) return;
       try {
         await IndexTable.destroy(directory);
         this.#table = await IndexTable.open(directory, writeBufferBytes);
         this.#beginScan();
       } catch (error) {
-        log.error('storage.index-not-made', { reason: reasonOf(error) });
-        this.#later(() => {
-          this.#scan = this.#scan.then(() => this.#renew(old));
-        });
+        this.#renewLater(old, error);
       }
     });
   }

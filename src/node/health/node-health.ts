@@ -19,17 +19,27 @@ export interface HealthCheck {
   readonly run: () => Promise<unknown>;
 }
 
+/** Something that those who look after the node should know, and that keeps it from nothing it has to do. */
+export interface HealthNote {
+  readonly name: string;
+  /** @returns a sentence, or undefined when there is nothing to say. */
+  readonly run: () => Promise<string | undefined>;
+}
+
 /** The answer: nothing failed, or what did. */
 export interface HealthReport {
   readonly ok: boolean;
   /** `NAME: REASON` for each failure. */
   readonly failures: readonly string[];
+  /** `NAME: SENTENCE` for each note. */
+  readonly notes: readonly string[];
 }
 
 /** The health of one node. */
 export class NodeHealth {
   readonly #clock: Clock;
   readonly #checks: HealthCheck[] = [];
+  readonly #notes: HealthNote[] = [];
   readonly #running = new Map<HealthCheck, Promise<unknown>>();
   #state: 'starting' | 'serving' | 'stopping' = 'starting';
 
@@ -39,6 +49,10 @@ export class NodeHealth {
 
   addCheck(check: HealthCheck): void {
     this.#checks.push(check);
+  }
+
+  addNote(note: HealthNote): void {
+    this.#notes.push(note);
   }
 
   /** Everything has started. */
@@ -61,17 +75,38 @@ export class NodeHealth {
 
   /** Whether it should be sent requests. */
   ready(): Promise<HealthReport> {
-    return this.#report(this.#checks, this.#state === 'serving' ? [] : [`the node: it is ${this.#state}`]);
+    return this.#report(this.#checks, this.#state === 'serving' ? [] : [`the node: it is ${this.#state}`], this.#notes);
   }
 
-  async #report(checks: readonly HealthCheck[], failures: readonly string[]): Promise<HealthReport> {
+  async #report(
+    checks: readonly HealthCheck[],
+    failures: readonly string[],
+    notes: readonly HealthNote[] = [],
+  ): Promise<HealthReport> {
     const results = await Promise.all(checks.map((check) => this.#run(check)));
     const all = [...failures, ...results.filter((failure) => failure !== undefined)];
-    return { ok: all.length === 0, failures: all };
+    // A node that is not well says nothing else.
+    const said = all.length > 0 ? [] : await Promise.all(notes.map((note) => this.#sentenceOf(note)));
+    return { ok: all.length === 0, failures: all, notes: said.filter((note) => note !== undefined) };
   }
 
   /** @returns the failure. */
   async #run(check: HealthCheck): Promise<string | undefined> {
+    try {
+      await this.#within(this.#start(check));
+      return undefined;
+    } catch (error) {
+      return `${check.name}: ${reasonOf(error)}`;
+    }
+  }
+
+  /** @returns the note; undefined also when it takes too long. */
+  async #sentenceOf({ name, run }: HealthNote): Promise<string | undefined> {
+    const sentence = await this.#within(run()).catch(() => undefined);
+    return sentence === undefined ? undefined : `${name}: ${sentence}`;
+  }
+
+  async #within<Result>(running: Promise<Result>): Promise<Result> {
     let cancel: () => void = () => undefined;
     const overdue = new Promise<never>((_resolve, reject) => {
       cancel = this.#clock.schedule(CHECK_TIMEOUT_MS, () => {
@@ -79,10 +114,7 @@ export class NodeHealth {
       });
     });
     try {
-      await Promise.race([this.#start(check), overdue]);
-      return undefined;
-    } catch (error) {
-      return `${check.name}: ${reasonOf(error)}`;
+      return await Promise.race([running, overdue]);
     } finally {
       cancel();
     }

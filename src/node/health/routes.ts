@@ -28,12 +28,12 @@ export function monitorRoutes(app: FastifyInstance, { health, metrics }: Monitor
   });
 }
 
-function sendReport(reply: FastifyReply, { failures, ok }: HealthReport): FastifyReply {
+function sendReport(reply: FastifyReply, { failures, notes, ok }: HealthReport): FastifyReply {
   return reply
     .code(ok ? 200 : 503)
     .header('cache-control', 'no-store')
     .header('content-type', 'text/plain;charset=utf-8')
-    .send(ok ? 'ok\n' : `${failures.join('\n')}\n`);
+    .send(`${(ok ? ['ok', ...notes] : failures).join('\n')}\n`);
 }
 
 /** What is counted of a request that was answered. */

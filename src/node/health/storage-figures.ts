@@ -4,9 +4,12 @@
 import { stat } from 'node:fs/promises';
 import type { ConnectionCounts, ConnectionTable } from '#storage/connection-table.js';
 import type { ChangeFeed } from '#storage/feed/change-feed.js';
-import type { ShareStore } from '#storage/share-store.js';
+import type { ShareStore, StoreFigures } from '#storage/share-store.js';
 import type { StoreEvents } from '#storage/store-events.js';
 import type { Monitor } from './routes.js';
+
+/** With less room than this, in bytes, a store counts as full. */
+const ROOM_MIN = 1 << 20;
 
 /** The storage half, as far as it is told. */
 export interface StorageParts {
@@ -23,6 +26,7 @@ export interface StorageParts {
 export function monitorStorage({ health, metrics }: Monitor, parts: StorageParts): void {
   const { directory, events, feed, store, tables } = parts;
   health.addCheck({ name: "the share store's disk", vital: true, run: () => stat(directory) });
+  health.addNote({ name: 'the share store', run: async () => roomNote(await store.figures()) });
   metrics.addGauge(
     'tallac_available_space_bytes',
     'What new shares may take.',
@@ -42,4 +46,9 @@ export function monitorStorage({ health, metrics }: Monitor, parts: StorageParts
   events.listen(({ kind }) => {
     count(kind);
   });
+}
+
+function roomNote({ availableSpace, readonly }: StoreFigures): string | undefined {
+  if (readonly) return 'it takes no new shares; those that are here can be read';
+  return availableSpace >= ROOM_MIN ? undefined : 'it has no room for new shares; those that are here can be read';
 }

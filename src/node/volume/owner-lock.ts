@@ -12,12 +12,12 @@
  * another container, before a reboot) nothing is known but its heartbeats: it is succeeded when the volume says that
  * the last is too old, or when none came while it was watched. The reference knows nothing of this lock.
  */
-import { mkdir, open, readFile, readdir, rm, stat } from 'node:fs/promises';
+import { link, mkdir, open, readFile, readdir, rm, stat } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '#core/environment.js';
 import { TahoeError } from '#core/errors.js';
-import { UNFINISHED, fileError, syncDirectory, systemCode } from '../durable-file.js';
+import { UNFINISHED, fileError, isFull, syncDirectory, systemCode } from '../durable-file.js';
 import { stateOf } from '../process-identity.js';
 import type { ProcessIdentity } from '../process-identity.js';
 import { formatOwnerRecord, parseOwnerRecord } from './owner-record.js';
@@ -73,7 +73,7 @@ export async function takeOwnerLock(options: OwnerLockOptions): Promise<OwnerLoc
     for (let turn = 0; turn < SUCCESSION_MAX; turn++) {
       const holder = await readHolder(options.directory);
       if (holder !== undefined) await outlive(holder, options);
-      const lock = await createLock((holder?.epoch ?? 0) + 1, options);
+      const lock = await createLock((holder?.epoch ?? 0) + 1, options, holder);
       if (lock !== undefined) return lock;
     }
   } catch (error) {
@@ -105,7 +105,9 @@ async function ageOf(holder: Holder, directory: string): Promise<number> {
   const path = join(directory, `now${UNFINISHED}`);
   const handle = await open(path, 'w', FILE_MODE);
   try {
-    await handle.write('now');
+    await handle.write('now').catch((error: unknown) => {
+      if (!isFull(error)) throw error;
+    });
     return (await handle.stat()).mtimeMs - holder.changedMs;
   } finally {
     await handle.close();
@@ -114,9 +116,32 @@ async function ageOf(holder: Holder, directory: string): Promise<number> {
 }
 
 /** @returns undefined when the epoch is another's already. */
-async function createLock(epoch: number, options: OwnerLockOptions): Promise<OwnerLock | undefined> {
+async function createLock(
+  epoch: number,
+  options: OwnerLockOptions,
+  holder: Holder | undefined,
+): Promise<OwnerLock | undefined> {
   const path = join(options.directory, String(epoch));
-  const handle = await openOnce(path);
+  try {
+    return await claim(path, epoch, options, () => open(path, 'wx', FILE_MODE));
+  } catch (error) {
+    if (holder === undefined || !isFull(error)) throw error;
+    // A full volume still has the room that the former owner's file takes.
+    return claim(path, epoch, options, async () => {
+      await link(join(options.directory, String(holder.epoch)), path);
+      return open(path, 'r+');
+    });
+  }
+}
+
+/** @param make - makes the file of the epoch, which only one can do. */
+async function claim(
+  path: string,
+  epoch: number,
+  options: OwnerLockOptions,
+  make: () => Promise<FileHandle>,
+): Promise<OwnerLock | undefined> {
+  const handle = await openOnce(make);
   if (handle === undefined) return undefined;
   const lock = lockOf(handle, epoch, options);
   try {
@@ -137,11 +162,11 @@ async function createLock(epoch: number, options: OwnerLockOptions): Promise<Own
   }
 }
 
-async function openOnce(path: string): Promise<FileHandle | undefined> {
+async function openOnce(make: () => Promise<FileHandle>): Promise<FileHandle | undefined> {
   try {
-    return await open(path, 'wx', FILE_MODE);
+    return await make();
   } catch (error) {
-    if (systemCode(error) === 'EEXIST') return undefined;
+    if (['EEXIST', 'ENOENT'].includes(systemCode(error) ?? '')) return undefined;
     throw error;
   }
 }

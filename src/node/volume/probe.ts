@@ -6,13 +6,15 @@ import { mkdir, open, readFile, rename, rm, statfs, unlink } from 'node:fs/promi
 import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '#core/environment.js';
-import { TahoeError, reasonOf } from '#core/errors.js';
-import { UNFINISHED, syncDirectory, systemCode } from '../durable-file.js';
+import { isTahoeError, TahoeError, reasonOf } from '#core/errors.js';
+import { UNFINISHED, isFull, syncDirectory, systemCode } from '../durable-file.js';
 
 /** How long a volume may take over all steps together. */
 export const PROBE_TIMEOUT_MS = 30_000;
 const DIRECTORY_MODE = 0o700;
 const FILE_MODE = 0o600;
+/** Where not even that is possible there was no store. */
+const MAKE_DIRECTORIES = 'make directories';
 const CONTENT = 'the volume keeps what it is given';
 
 /** The system calls of the probe; tests give ones that fail. */
@@ -30,10 +32,16 @@ export interface ProbeCalls {
 export const probeCalls: ProbeCalls = { mkdir, open, readFile, rename, syncDirectory, statfs, unlink };
 
 /**
- * Makes `directory` where it is missing and tries the volume it is on.
+ * Makes `directory` where it is missing and tries the volume it is on. One that is full can still be read, and is
+ * tried no further.
+ * @returns whether it is full.
  * @throws ERR_VOLUME naming what the volume cannot do; ERR_TIMEOUT when it does not answer in 30 s.
  */
-export async function probeVolume(directory: string, clock: Clock, calls = probeCalls): Promise<void> {
+export async function probeVolume(
+  directory: string,
+  clock: Clock,
+  calls = probeCalls,
+): Promise<{ readonly isFull: boolean }> {
   let cancel: () => void = () => undefined;
   const overdue = new Promise<never>((_resolve, reject) => {
     const error = new TahoeError('ERR_TIMEOUT', { what: `the volume at '${directory}'`, timeoutMs: PROBE_TIMEOUT_MS });
@@ -41,6 +49,10 @@ export async function probeVolume(directory: string, clock: Clock, calls = probe
   });
   try {
     await Promise.race([tryAll(directory, calls), overdue]);
+    return { isFull: false };
+  } catch (error) {
+    if (!isTahoeError(error, 'ERR_VOLUME') || error.facts.what === MAKE_DIRECTORIES || !isFull(error)) throw error;
+    return { isFull: true };
   } finally {
     cancel();
   }
@@ -53,7 +65,7 @@ async function tryAll(directory: string, calls: ProbeCalls): Promise<void> {
     action().catch((error: unknown) => {
       throw new TahoeError('ERR_VOLUME', { directory, what, reason: explain(error) }, { cause: error });
     });
-  await attempt('make directories', () => calls.mkdir(directory, { recursive: true, mode: DIRECTORY_MODE }));
+  await attempt(MAKE_DIRECTORIES, () => calls.mkdir(directory, { recursive: true, mode: DIRECTORY_MODE }));
   try {
     const handle = await attempt('make files', () => calls.open(first, 'w', FILE_MODE));
     try {

@@ -88,7 +88,8 @@ export async function adoptVolume(options: VolumeOptions): Promise<StoreFinding>
 async function holdVolume(options: VolumeOptions, judge: (finding: StoreFinding) => VolumeMarker): Promise<Volume> {
   const { directory, storageDirectory, node, clock, log } = options;
   const ownDirectory = join(storageDirectory, OWN_DIRECTORY);
-  await probeVolume(ownDirectory, clock);
+  const { isFull } = await probeVolume(ownDirectory, clock);
+  if (isFull) log.warn('storage.volume-full', { directory: storageDirectory });
   const lock = await takeOwnerLock({
     directory: join(ownDirectory, 'owner'),
     node,

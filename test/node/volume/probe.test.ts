@@ -35,7 +35,7 @@ t.test('what a volume cannot do is named', async (t) => {
     [{ mkdir: failing('EROFS') }, /it cannot make directories: it is mounted read-only$/],
     [{ open: failing('EACCES') }, /it cannot make files: permission is denied: it must belong to the user/],
     [{ open: failing('EMFILE') }, /it cannot make files: this process has too many files open$/],
-    [withHandle('writeFile', 'ENOSPC'), /it cannot write files: it is full$/],
+    [{ mkdir: failing('ENOSPC') }, /it cannot make directories: it is full$/],
     [withHandle('sync', 'EIO'), /it cannot sync files: EIO: it failed$/],
     [{ rename: failing('EPERM') }, /it cannot rename files: permission is denied/],
     [{ syncDirectory: failing('EINVAL') }, /it cannot sync directories: EINVAL/],
@@ -54,6 +54,20 @@ t.test('what a volume cannot do is named', async (t) => {
     await t.rejects(probing, { message: `the volume at '${directory}' cannot hold a store, for ` });
     t.strictSame(await readdir(directory), [], 'nothing is left of it');
   }
+});
+
+t.test('a volume that is full can still be read', async (t) => {
+  const full: Partial<ProbeCalls>[] = [
+    { open: failing('ENOSPC') },
+    withHandle('writeFile', 'ENOSPC'),
+    withHandle('sync', 'EDQUOT'),
+  ];
+  for (const changes of full) {
+    const directory = await temporaryDirectory(t);
+    t.strictSame(await probeVolume(directory, new ManualClock(), { ...probeCalls, ...changes }), { isFull: true });
+    t.strictSame(await readdir(directory), [], 'nothing is left of it');
+  }
+  t.strictSame(await probeVolume(await temporaryDirectory(t), new ManualClock()), { isFull: false });
 });
 
 t.test('a volume that hangs is given up', async (t) => {

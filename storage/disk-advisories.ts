@@ -1,20 +1,17 @@
-/**
- * Reports of damage on a disk: each is a file of its own, whole or not there.
- * @see disk-layout.ts
- */
+/** Reports of damage on a disk, one file each, in the reference's directory for them. */
 import { join } from 'node:path';
 import { utf8 } from '#core/bytes.js';
 import { entriesOf } from './directory-entries.js';
 import { onDisk } from './disk-error.js';
 import type { DiskLayout } from './disk-layout.js';
 import type { FileSystem, OpenFile } from './file-system.js';
-import { ADVISORY_COUNT_MAX } from './share-store.js';
 import type { ShareFile } from './share-files.js';
+import { ADVISORY_COUNT_MAX } from './share-store.js';
 
 const FILE_MODE = 0o600;
 
 /** What the reports stand on. */
-export interface AdvisoryFilesOptions {
+export interface DiskAdvisoriesOptions {
   readonly layout: DiskLayout;
   readonly system: FileSystem;
   readonly toShareFile: (handle: OpenFile, size: number) => ShareFile;
@@ -22,17 +19,17 @@ export interface AdvisoryFilesOptions {
 }
 
 /** The reports of one storage directory. */
-export class AdvisoryFiles {
-  readonly #options: AdvisoryFilesOptions;
+export class DiskAdvisories {
+  readonly #options: DiskAdvisoriesOptions;
   #count: number | undefined;
   /** Reports that this process began to write: no two unfinished ones have one name. */
   #begunCount = 0;
 
-  constructor(options: AdvisoryFilesOptions) {
+  constructor(options: DiskAdvisoriesOptions) {
     this.#options = options;
   }
 
-  /** Writes one where the next start clears away what is unfinished, and then moves it. @throws as a sync. */
+  /** Written where the next start clears away what is unfinished, and then moved: it is whole or not there. */
   async write(name: string, text: string): Promise<void> {
     const { layout, syncDirectory, system } = this.#options;
     this.#begunCount += 1;
@@ -50,7 +47,8 @@ export class AdvisoryFiles {
 
   async #writeWhole(path: string, bytes: Uint8Array): Promise<void> {
     const { system, toShareFile } = this.#options;
-    const file = toShareFile(await onDisk('keeping a report', () => system.open(path, 'wx+', FILE_MODE)), 0);
+    const handle = await onDisk('keeping a report', () => system.open(path, 'wx+', FILE_MODE));
+    const file = toShareFile(handle, 0);
     try {
       await file.write([bytes], 0);
       await file.sync();
@@ -59,7 +57,7 @@ export class AdvisoryFiles {
     }
   }
 
-  /** How many there are, counted anew when there seem to be too many: the operator may have removed some. */
+  /** How many there are: counted anew when there seem to be too many, for the operator may have removed some. */
   async count(): Promise<number> {
     const { layout, system } = this.#options;
     if (this.#count === undefined || this.#count >= ADVISORY_COUNT_MAX) {
