@@ -79,10 +79,16 @@ export class JournalFile {
   async append(records: readonly JournalRecord[], growth: number): Promise<void> {
     const size = groupSize(records.reduce((sum, record) => sum + recordSize(record), 0));
     const begin = this.#end;
-    // Room comes first: where there is none, nothing of the group is there.
-    if (begin + size > this.#size) {
-      await this.#file.write([new Uint8Array(growth)], begin + size);
-      this.#size = begin + size + growth;
+    // Room comes first: where there is none, nothing of the group is there. A page more is left for a record that takes
+    // the last one back when the disk is full.
+    if (begin + size + JOURNAL_PAGE_SIZE > this.#size) {
+      try {
+        await this.#file.write([new Uint8Array(growth)], begin + size);
+        this.#size = begin + size + growth;
+      } catch (error) {
+        const takesBack = records.every(({ kind }) => kind === 'settled');
+        if (!takesBack || begin + size > this.#size) throw error;
+      }
     }
     await this.#file.write(encodeGroup(this.#epoch, records), begin);
     await this.#file.sync();
