@@ -49,6 +49,8 @@ export interface KeptShare {
   readonly bytes: Uint8Array;
   /** Whether it replaces a file that no record tells of. */
   readonly isFirst: boolean;
+  /** Whether its directory may be missing. */
+  readonly isNew: boolean;
 }
 
 class PreparedFile implements PreparedShare {
@@ -97,12 +99,14 @@ export class ShareCommits {
    * @throws ERR_DISK, ERR_NO_SPACE, or what `keep` throws; what was not placed is gone.
    */
   async placeKept(
-    { bytes, isFirst, shareNumber, storageIndex }: KeptShare,
+    { bytes, isFirst, isNew, shareNumber, storageIndex }: KeptShare,
     keep: (modifiedMs: number, place: () => Promise<void>) => Promise<void>,
   ): Promise<string> {
-    const { layout, system, toShareFile } = this.#options;
+    const { layout, makeDirectory, system, toShareFile } = this.#options;
     const name = this.#newName(formatBase32(storageIndex));
     try {
+      // What may fail for want of space comes before the record: on a full disk that could not be taken back.
+      if (isNew) await makeDirectory(storageIndex);
       const handle = await onDisk('preparing a share', () => system.open(this.#pathOf(name), 'wx+', FILE_MODE));
       const file = toShareFile(handle, 0);
       let closing: Promise<void> | undefined;
