@@ -12,7 +12,7 @@ import type { Clock, Log } from '#core/environment.js';
 import { TahoeError } from '#core/errors.js';
 import type { LeaseSecrets } from '#core/lease.js';
 import type { ReadTestWriteReply } from '#wire/storage-mutable.js';
-import { CONTAINER_HEADER_SIZE, encodeContainerHeader, encodeLease } from './container.js';
+import { CONTAINER_HEADER_SIZE } from './container.js';
 import type { ContainerShape, LeaseRecord } from './container.js';
 import { advisoryName, formatAdvisory } from './disk-layout.js';
 import { closeOccupant, FinalPlaces, numbersOf } from './final-places.js';
@@ -40,6 +40,7 @@ import { Slot } from './slot.js';
 import { StoreEvents } from './store-events.js';
 import type { SharePlace } from './store-events.js';
 import type { Upload } from './upload.js';
+import { UploadIntake } from './upload-intake.js';
 import { UploadTable } from './upload-table.js';
 
 /** What a store stands on and how it is set up. */
@@ -66,6 +67,7 @@ export class ContainerStore implements ShareStore {
   readonly #files: ShareFiles;
   readonly #options: StoreOptions & { readonly events: StoreEvents };
   readonly #uploads: UploadTable;
+  readonly #intake: UploadIntake;
   readonly #places: FinalPlaces;
   readonly #lock = new KeyedLock();
   readonly #openImmutable: OpenShares;
@@ -84,6 +86,14 @@ export class ContainerStore implements ShareStore {
     this.#options = { ...options, events };
     this.#uploads = new UploadTable({ files, ...this.#options });
     this.#places = new FinalPlaces({ files, ...this.#options });
+    this.#intake = new UploadIntake({
+      ...this.#options,
+      files,
+      uploads: this.#uploads,
+      places: this.#places,
+      availableSpace: () => this.#availableSpace(),
+      leaseExpiry: () => this.#leaseExpiry(),
+    });
     this.#openImmutable = new OpenShares(clock);
     this.#openMutable = new OpenShares(clock);
     this.#kept = new KeptSlots(clock);
@@ -98,7 +108,7 @@ export class ContainerStore implements ShareStore {
     this.#checkWritable();
     return this.#exclusively(request.storageIndex, async () => {
       // Taken first: an upload that becomes a share from here on still counts as one in progress.
-      const inProgress = this.#uploads.of(request.storageIndex);
+      const inProgress = await this.#uploadsInProgress(request);
       const occupants = await this.#leaseAll(request.storageIndex, request, ALLOCATION_OWNER);
       const alreadyHave = numbersOf(occupants, 'immutable');
       if (alreadyHave.size > 0) await this.#files.settle(request.storageIndex);
@@ -107,41 +117,23 @@ export class ContainerStore implements ShareStore {
       const free = asked.filter(
         (shareNumber) => !inProgress.has(shareNumber) && (occupants.get(shareNumber) ?? 'damaged') === 'damaged',
       );
-      const begun = await this.#beginUploads(request, free, occupants);
+      const begun = await this.#intake.begin(request, free, occupants);
       return { alreadyHave, allocated: new Set([...resumed, ...begun]) };
     });
   }
 
-  /** Begins those uploads that fit; all of them end again when one meets an error. @returns which they are. */
-  async #beginUploads(
-    request: AllocationRequest,
-    shareNumbers: readonly number[],
-    occupants: Occupants,
-  ): Promise<number[]> {
-    const begun: number[] = [];
-    let room = this.#options.readonly ? 0 : await this.#availableSpace();
-    try {
-      for (const shareNumber of shareNumbers) {
-        if (this.#options.readonly || request.allocatedSize > room || this.#uploads.isFull) break;
-        if (occupants.has(shareNumber)) await this.#places.quarantine(request.storageIndex, shareNumber);
-        await this.#beginUpload(request, shareNumber);
-        begun.push(shareNumber);
-        room -= request.allocatedSize;
-      }
-    } catch (error) {
-      const uploads = this.#uploads.of(request.storageIndex);
-      await Promise.allSettled(begun.map((shareNumber) => uploads.get(shareNumber)?.abort() ?? Promise.resolve()));
-      throw error;
+  /** What a restart has left gives way to whoever begins anew. */
+  async #uploadsInProgress(request: AllocationRequest): Promise<ReadonlyMap<number, Upload>> {
+    for (const [shareNumber, upload] of this.#uploads.of(request.storageIndex)) {
+      if (!upload.isLeftOver || !request.shareNumbers.has(shareNumber) || isSameUpload(upload, request)) continue;
+      await upload.abort();
     }
-    return begun;
+    return this.#uploads.of(request.storageIndex);
   }
 
-  async #beginUpload(request: AllocationRequest, shareNumber: number): Promise<void> {
-    const { allocatedSize, storageIndex, uploadSecret } = request;
-    const file = await this.#files.createIncoming(storageIndex, shareNumber);
-    const head = encodeContainerHeader(allocatedSize, 1);
-    const tail = encodeLease(createLease(this.#options.crypto, 2, ALLOCATION_OWNER, request, this.#leaseExpiry()));
-    this.#uploads.add({ storageIndex, shareNumber, allocatedSize, uploadSecret, head, tail }, file);
+  /** Goes on with the uploads that an earlier run was in the middle of. Once, before anything else. */
+  resumeUploads(): Promise<void> {
+    return this.#intake.resume();
   }
 
   upload(key: UploadKey): UploadHandle | UploadRefusal {
@@ -342,7 +334,7 @@ export class ContainerStore implements ShareStore {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    await this.#uploads.abortAll();
+    await this.#uploads.suspendAll();
     this.#openImmutable.close();
     this.#openMutable.close();
     await this.#files.close();

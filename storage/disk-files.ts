@@ -16,6 +16,7 @@ import { DiskFile } from './disk-file.js';
 import type { SyncRunner } from './disk-file.js';
 import { DiskJournal } from './disk-journal.js';
 import { entriesOf, requireDirectory } from './directory-entries.js';
+import { DiskUploads } from './disk-uploads.js';
 import { DirectorySync, syncDirectory } from './directory-sync.js';
 import { diskError, isFull, onDisk, systemCodeOf } from './disk-error.js';
 import { DiskLayout, pathsUpTo, shareNumberOfEntry } from './disk-layout.js';
@@ -24,13 +25,11 @@ import type { FileSystem, OpenFile } from './file-system.js';
 import { QuickReads } from './quick-reads.js';
 import { ShareCommits } from './share-commit.js';
 import type { NoShareFile, PreparedShare, ShareChange, ShareFile, ShareFiles } from './share-files.js';
+import type { UploadRecord } from './upload-record.js';
 
 const DIRECTORY_MODE = 0o700;
-const FILE_MODE = 0o600;
 /** Directories known to be durable that are remembered. */
 const DURABLE_COUNT_MAX = 10_000;
-/** Times that an incoming file is tried to be made where something is in its way. */
-const CREATE_TRY_COUNT = 5;
 
 /** What opening says of links, sockets, directories, and files that are barred or unreadable. */
 const unusableCodes: readonly string[] = ['ELOOP', 'ENXIO', 'EISDIR', 'EACCES', 'EPERM', 'EIO'];
@@ -72,6 +71,7 @@ export class DiskFiles implements ShareFiles {
   readonly #commits: ShareCommits;
   readonly #journal: DiskJournal;
   readonly #advisories: DiskAdvisories;
+  readonly #uploads: DiskUploads;
   #failure: string | undefined;
 
   private constructor(layout: DiskLayout, options: DiskFilesOptions) {
@@ -89,6 +89,12 @@ export class DiskFiles implements ShareFiles {
       syncDirectory: (path: string) => this.#syncDirectory(path),
     };
     this.#advisories = new DiskAdvisories(parts);
+    this.#uploads = new DiskUploads({
+      ...parts,
+      makeIncoming: async () => {
+        await this.#makeDirectory(layout.incoming);
+      },
+    });
     this.#commits = new ShareCommits({
       ...parts,
       makeDirectory: (storageIndex) => this.#makeIndexDirectory(storageIndex),
@@ -108,7 +114,7 @@ export class DiskFiles implements ShareFiles {
   }
 
   /**
-   * Opens `directory`, making it where it is missing, removes the uploads that an earlier run left behind, and
+   * Opens `directory`, making it where it is missing, finds the uploads that an earlier run left behind, and
    * carries to its end what it was changing.
    * @throws ERR_DISK, ERR_NO_SPACE.
    */
@@ -119,14 +125,16 @@ export class DiskFiles implements ShareFiles {
     await onDisk('opening the storage directory', async () => {
       const created = await system.mkdir(layout.shares, { recursive: true, mode: DIRECTORY_MODE });
       await system.mkdir(layout.advisories, { recursive: true, mode: DIRECTORY_MODE });
-      await system.rm(layout.incoming, { recursive: true, force: true });
       await system.mkdir(layout.incoming, { recursive: true, mode: DIRECTORY_MODE });
       for (const path of pathsUpTo(layout.shares, created)) await files.#syncDirectory(path);
-      const createdOurs = await system.mkdir(layout.writing, { recursive: true, mode: DIRECTORY_MODE });
-      for (const path of pathsUpTo(layout.writing, createdOurs)) await files.#syncDirectory(path);
+      for (const ours of [layout.writing, layout.uploads]) {
+        const createdOurs = await system.mkdir(ours, { recursive: true, mode: DIRECTORY_MODE });
+        for (const path of pathsUpTo(ours, createdOurs)) await files.#syncDirectory(path);
+      }
     });
     await files.#commits.recover();
     await files.#journal.recover();
+    await files.#uploads.recover();
     return files;
   }
 
@@ -203,31 +211,25 @@ export class DiskFiles implements ShareFiles {
     return 'unusable';
   }
 
-  async createIncoming(storageIndex: Uint8Array, shareNumber: number): Promise<ShareFile> {
-    const handle = await onDisk('beginning an upload', () => this.#createExclusively(storageIndex, shareNumber));
-    return new DiskFile(handle, 0, this.#runNewSync);
-  }
-
-  async #createExclusively(storageIndex: Uint8Array, shareNumber: number): Promise<OpenFile> {
-    const path = this.#layout.incomingShare(storageIndex, shareNumber);
-    for (let tries = 1; ; tries += 1) {
-      try {
-        return await this.#system.open(path, 'wx+', FILE_MODE);
-      } catch (error) {
-        const code = systemCodeOf(error);
-        if (tries === CREATE_TRY_COUNT || (code !== 'EEXIST' && code !== 'ENOENT')) throw error;
-        if (code === 'EEXIST') await this.#system.unlink(path);
-        else await this.#makeDirectory(dirname(path));
-      }
-    }
+  createIncoming(storageIndex: Uint8Array, shareNumber: number): Promise<ShareFile> {
+    return this.#uploads.create(storageIndex, shareNumber);
   }
 
   async removeIncoming(storageIndex: Uint8Array, shareNumber: number): Promise<void> {
     // Under the same name lies an upload to whoever owns the store now.
-    if (this.#ownership?.lost !== undefined) return;
-    await onDisk('removing an upload', () =>
-      this.#system.rm(this.#layout.incomingShare(storageIndex, shareNumber), { force: true }),
-    );
+    if (this.#ownership?.lost === undefined) await this.#uploads.remove(storageIndex, shareNumber);
+  }
+
+  get keptUploads(): readonly UploadRecord[] {
+    return this.#uploads.kept;
+  }
+
+  openKept(upload: UploadRecord): Promise<ShareFile> {
+    return this.#uploads.open(upload);
+  }
+
+  keepUpload(upload: UploadRecord): Promise<void> {
+    return this.#uploads.keep(upload);
   }
 
   async publish(storageIndex: Uint8Array, shareNumber: number): Promise<void> {
@@ -250,6 +252,8 @@ export class DiskFiles implements ShareFiles {
       await onDisk('removing a share', () => this.#system.rm(share, { force: true }));
       throw error;
     }
+    // A start sees that it is a share.
+    await this.#uploads.forget(storageIndex, shareNumber).catch(() => undefined);
   }
 
   async #makeIndexDirectory(storageIndex: Uint8Array): Promise<void> {
@@ -355,11 +359,6 @@ export class DiskFiles implements ShareFiles {
 
   async close(): Promise<void> {
     await this.#journal.close();
-    await this.#ownership?.assertOwner().catch(() => undefined);
-    if (this.#ownership?.lost !== undefined) return;
-    await onDisk('closing the storage directory', () =>
-      this.#system.rm(this.#layout.incoming, { recursive: true, force: true, maxRetries: 1 }),
-    );
   }
 
   async #syncDirectory(directory: string): Promise<void> {

@@ -2,9 +2,10 @@
  * Where things are in a storage directory, as the reference lays it out. Pure.
  *
  *     shares/<first 2 characters>/<storage index, 26 characters of base32>/<share number>
- *     shares/incoming/<storage index>.<share number>     uploads in progress, removed at start; the reference makes
- *                                                        directories there, and removes all of them as well
+ *     shares/incoming/<storage index>.<share number>     uploads in progress; the reference makes directories there,
+ *                                                        and removes everything at its start
  *     corruption-advisories/<UTC time>--<storage index>-<share number>
+ *     tallac/uploads/<storage index>.<share number>      ours: what a restart has to know of them (upload-record.ts)
  *     tallac/writing/          ours: files on their way into final places, emptied at start
  *     tallac/journal.0, .1     ours: small mutable writes that are not in their places for good yet
  *     tallac/quarantine/<UTC time>--<storage index>-<share number>     ours: damaged shares whose numbers were needed
@@ -25,6 +26,7 @@ export class DiskLayout {
   readonly incoming: string;
   readonly advisories: string;
   readonly writing: string;
+  readonly uploads: string;
   readonly quarantine: string;
   readonly journals: readonly [string, string];
 
@@ -34,6 +36,7 @@ export class DiskLayout {
     this.incoming = join(this.shares, INCOMING);
     this.advisories = join(this.directory, ADVISORIES);
     this.writing = join(this.directory, OURS, 'writing');
+    this.uploads = join(this.directory, OURS, 'uploads');
     this.quarantine = join(this.directory, OURS, 'quarantine');
     this.journals = [join(this.directory, OURS, 'journal.0'), join(this.directory, OURS, 'journal.1')];
   }

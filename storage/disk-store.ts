@@ -19,11 +19,14 @@ export interface DiskStoreOptions extends StoreOptions {
 }
 
 /**
- * Opens a store, removes the uploads that an earlier run did not finish, and finishes the mutable writes that it had
+ * Opens a store, goes on with the uploads that an earlier run was in the middle of, and finishes the mutable writes that it had
  * recorded. Only one process may have a directory open.
  * @throws ERR_DISK, ERR_NO_SPACE.
  */
 export async function openDiskStore(options: DiskStoreOptions): Promise<ShareStore> {
   const { clock, directory, fileSystem: system, journalSize, log, ownership } = options;
-  return new ContainerStore(await DiskFiles.open(directory, { clock, journalSize, system, log, ownership }), options);
+  const files = await DiskFiles.open(directory, { clock, journalSize, system, log, ownership });
+  const store = new ContainerStore(files, options);
+  await store.resumeUploads();
+  return store;
 }

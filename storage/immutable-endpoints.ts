@@ -78,9 +78,10 @@ export function defineImmutableEndpoints(define: DefineEndpoint, { applicationVe
       repliesCbor: true,
     },
     toTarget: indexTarget,
-    handle: async ({ body, reply, secrets, target }) => {
+    handle: async ({ body, reply, request, secrets, target }) => {
       const allocation = await store.allocate({
         ...target,
+        client: request.raw.socket.remoteAddress,
         ...decodeAllocateRequest(await readMessage(body, ALLOCATE_REQUEST_SIZE_MAX)),
         uploadSecret: secrets['upload-secret'],
         renewSecret: secrets['lease-renew-secret'],

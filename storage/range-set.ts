@@ -16,6 +16,11 @@ export class RangeSet {
   #ranges: readonly ByteRange[] = [];
   #size = 0;
 
+  /** The ranges in order, as they are now. */
+  get ranges(): readonly ByteRange[] {
+    return this.#ranges;
+  }
+
   /** How many separate ranges there are. */
   get count(): number {
     return this.#ranges.length;

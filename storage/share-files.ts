@@ -9,6 +9,8 @@
 /** The largest file that `replace` takes, in bytes. */
 export const KEPT_FILE_SIZE_MAX = 64 * 1024;
 
+import type { UploadRecord } from './upload-record.js';
+
 /** An open file. Every operation may throw ERR_DISK, and those that write ERR_NO_SPACE. */
 export interface ShareFile {
   /** The size when it was opened or made, in bytes. */
@@ -57,6 +59,12 @@ export interface ShareFiles {
   /** Makes an empty incoming file, replacing what an earlier run left there. */
   createIncoming(storageIndex: Uint8Array, shareNumber: number): Promise<ShareFile>;
   removeIncoming(storageIndex: Uint8Array, shareNumber: number): Promise<void>;
+  /** Keeps what a restart has to know of an upload, where uploads outlast one. The named ranges are durable. */
+  keepUpload?(upload: UploadRecord): Promise<void>;
+  /** What an earlier run kept: each is opened, or its incoming file removed. */
+  readonly keptUploads?: readonly UploadRecord[];
+  /** The incoming file of a kept upload. */
+  openKept?(upload: UploadRecord): Promise<ShareFile>;
   /**
    * Makes the way to the final places of a storage index and has it stay there: `publish` has less to do then. May
    * be left out, and is done while the incoming file is being synced.

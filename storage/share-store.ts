@@ -18,6 +18,14 @@ import type { ShareFile } from './share-files.js';
 export const MUTABLE_SHARE_SIZE_MAX = 69_105_000_000_000_000n;
 /** An upload that nobody writes to for so long is aborted, in milliseconds. */
 export const UPLOAD_IDLE_TIMEOUT_MS = 30 * 60_000;
+/** The same for one of which hardly anything was written. */
+export const RESERVATION_IDLE_TIMEOUT_MS = 10 * 60_000;
+/** Where room lacks, an upload that nobody has written to for so long gives way, in milliseconds. */
+export const UPLOAD_YIELD_MS = 60_000;
+/** The same for one of which hardly anything was written. */
+export const RESERVATION_YIELD_MS = 10_000;
+/** What was written of an upload is kept for a restart so long after a write, in milliseconds. */
+export const UPLOAD_KEEP_DELAY_MS = 1_000;
 /** Uploads in progress at once, over all clients: each holds an open file. */
 export const UPLOAD_COUNT_MAX = 2048;
 /** Bodies being written at once, over all uploads. */
@@ -42,6 +50,8 @@ export interface AllocationRequest extends LeaseSecrets {
   readonly allocatedSize: number;
   /** What later writes to these uploads must show. */
   readonly uploadSecret: Uint8Array;
+  /** The address of whoever asks, where it is known: nobody may reserve what he does not write to. */
+  readonly client?: string | undefined;
 }
 
 /** The answer: shares that are here (asked for or not), and shares that may now be uploaded. */
@@ -72,6 +82,8 @@ export type BodyPieces = AsyncIterable<Uint8Array | readonly Uint8Array[]>;
 /** One upload in progress. */
 export interface UploadHandle {
   readonly allocatedSize: number;
+  /** What has still to be written, in order. */
+  readonly required: readonly ByteRange[];
   /**
    * Writes `body` at `range`, a write that counts as a whole or not at all: after an error no byte of it is
    * recorded, and the same write may be tried again. Bytes that were written before must be the same again.
@@ -193,6 +205,6 @@ export interface ShareStore {
    */
   setAside(place: SharePlace, reason: string): Promise<void>;
   figures(): Promise<StoreFigures>;
-  /** Aborts every upload and releases everything; idempotent. */
+  /** Ends every upload, or keeps it for the next start where uploads outlast one, and releases everything; idempotent. */
   close(): Promise<void>;
 }

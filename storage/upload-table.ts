@@ -7,11 +7,13 @@ import type { CryptoProvider } from '#core/crypto.js';
 import type { Clock, Log } from '#core/environment.js';
 import { reasonOf, TahoeError } from '#core/errors.js';
 import { BatchPool, batchSize } from './gather.js';
+import type { ByteRange } from '#wire/storage.js';
 import type { ShareFile, ShareFiles } from './share-files.js';
-import { UPLOAD_COUNT_MAX, WRITE_COUNT_MAX } from './share-store.js';
+import type { Reserved, ReservationState } from './reservations.js';
+import { RESERVATION_YIELD_MS, UPLOAD_COUNT_MAX, UPLOAD_YIELD_MS, WRITE_COUNT_MAX } from './share-store.js';
 import type { StoreEvents } from './store-events.js';
 import { Upload } from './upload.js';
-import type { UploadIdentity, UploadOwner } from './upload.js';
+import type { UploadIdentity, UploadOwner } from './upload-owner.js';
 
 /** Background syncs at once: libuv has four threads, and reads and writes need theirs. */
 const BACKGROUND_SYNC_COUNT_MAX = 1;
@@ -30,6 +32,7 @@ export class UploadTable implements UploadOwner {
   readonly clock: Clock;
   readonly crypto: CryptoProvider;
   readonly batchPool = new BatchPool();
+  readonly keep: UploadOwner['keep'];
   readonly #files: ShareFiles;
   readonly #log: Log;
   readonly #events: StoreEvents | undefined;
@@ -42,6 +45,8 @@ export class UploadTable implements UploadOwner {
     this.clock = options.clock;
     this.crypto = options.crypto;
     this.#files = options.files;
+    const { files } = options;
+    this.keep = files.keepUpload && ((upload) => files.keepUpload?.(upload) ?? Promise.resolve());
     this.#log = options.log;
     this.#events = options.events;
   }
@@ -57,9 +62,45 @@ export class UploadTable implements UploadOwner {
 
   /** Bytes that all uploads together will still take from the disk. */
   missingSize(): number {
-    let size = 0;
-    for (const uploads of this.#uploads.values()) for (const upload of uploads.values()) size += upload.missingSize;
-    return size;
+    return this.#all().reduce((size, upload) => size + upload.missingSize, 0);
+  }
+
+  #all(): Upload[] {
+    return [...this.#uploads.values()].flatMap((ofIndex) => [...ofIndex.values()]);
+  }
+
+  /**
+   * Who holds how much of what there is, in uploads of which hardly anything was written.
+   * @param room - bytes that nobody holds.
+   */
+  reservations(client: string | undefined, room: number): ReservationState {
+    const mere = this.#all().filter((upload) => upload.isMereReservation);
+    const everybody = heldBy(mere);
+    return {
+      free: { size: room + everybody.size, count: UPLOAD_COUNT_MAX - this.#count + everybody.count },
+      everybody,
+      client: heldBy(mere.filter((upload) => upload.client === client)),
+    };
+  }
+
+  /**
+   * Gives up uploads that nobody writes to, the longest idle first, where that makes room for another.
+   * @param size - bytes that it lacks.
+   * @returns how many bytes that gave.
+   */
+  async makeRoom(size: number): Promise<number> {
+    const idle = this.#all()
+      .filter((upload) => upload.idleMs >= (upload.isMereReservation ? RESERVATION_YIELD_MS : UPLOAD_YIELD_MS))
+      .sort((one, other) => other.idleMs - one.idleMs);
+    if (idle.length === 0 || heldBy(idle).size < size) return 0;
+    let given = 0;
+    for (const upload of idle) {
+      if (given >= size && !this.isFull) break;
+      given += upload.missingSize;
+      await upload.abort().catch(() => undefined);
+    }
+    this.#log.info('storage.uploads-gave-way', { sizeBytes: given });
+    return given;
   }
 
   /** The uploads of one storage index as they are now, by share number. */
@@ -69,16 +110,24 @@ export class UploadTable implements UploadOwner {
 
   /** Begins an upload to `file`, which it owns from now on. */
   add(identity: UploadIdentity, file: ShareFile): void {
-    const key = formatBase32(identity.storageIndex);
+    this.#enter(new Upload(identity, file, this));
+  }
+
+  /** Goes on with an upload of which those bytes are there. @throws ERR_DISK, ERR_NO_SPACE. */
+  async resume(identity: UploadIdentity, file: ShareFile, ranges: readonly ByteRange[]): Promise<void> {
+    this.#enter(await Upload.resume(identity, file, this, ranges));
+  }
+
+  #enter(upload: Upload): void {
+    const key = formatBase32(upload.storageIndex);
     const uploads = this.#uploads.get(key) ?? new Map<number, Upload>();
-    this.#uploads.set(key, uploads.set(identity.shareNumber, new Upload(identity, file, this)));
+    this.#uploads.set(key, uploads.set(upload.shareNumber, upload));
     this.#count += 1;
   }
 
-  /** Ends all uploads; one that is just becoming a share is let through. */
-  async abortAll(): Promise<void> {
-    const uploads = [...this.#uploads.values()].flatMap((ofIndex) => [...ofIndex.values()]);
-    await Promise.allSettled(uploads.map((upload) => upload.abort()));
+  /** Ends all uploads, or keeps them for the next start; one that is just becoming a share is let through. */
+  async suspendAll(): Promise<void> {
+    await Promise.allSettled(this.#all().map((upload) => upload.suspend()));
   }
 
   beginWrite(): () => void {
@@ -131,4 +180,8 @@ export class UploadTable implements UploadOwner {
     if (uploads.size === 0) this.#uploads.delete(key);
     this.#count -= 1;
   }
+}
+
+function heldBy(uploads: readonly Upload[]): Reserved {
+  return { size: uploads.reduce((size, upload) => size + upload.missingSize, 0), count: uploads.length };
 }

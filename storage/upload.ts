@@ -7,56 +7,27 @@
  * write that fills the last gap syncs the file and moves it into place before it is acknowledged. When the disk
  * fails the upload is dropped, and its share number is free again.
  */
-import type { CryptoProvider } from '#core/crypto.js';
-import type { Clock } from '#core/environment.js';
 import { equalBytes } from '#core/bytes.js';
 import { reasonOf, TahoeError } from '#core/errors.js';
 import type { ByteRange } from '#wire/storage.js';
 import { CONTAINER_HEADER_SIZE } from './container.js';
 import { BatchPair, gather } from './gather.js';
-import type { BatchPool } from './gather.js';
 import { RangeClaims, RangeSet } from './range-set.js';
 import type { ShareFile } from './share-files.js';
-import { UPLOAD_FRAGMENT_COUNT_MAX, UPLOAD_IDLE_TIMEOUT_MS } from './share-store.js';
+import {
+  RESERVATION_IDLE_TIMEOUT_MS,
+  UPLOAD_FRAGMENT_COUNT_MAX,
+  UPLOAD_IDLE_TIMEOUT_MS,
+  UPLOAD_KEEP_DELAY_MS,
+} from './share-store.js';
+import { isMereReservation } from './reservations.js';
+import type { UploadIdentity, UploadOwner } from './upload-owner.js';
 import type { BodyPieces, UploadHandle, WriteProgress } from './share-store.js';
 
 /** How long a write waits for another one that holds the same bytes: longer than a silent body is borne. */
 const CLAIM_TIMEOUT_MS = 90_000;
 /** After so many bytes the disk is set to work in the background, so that the last sync is short. */
 const BACKGROUND_SYNC_SIZE = 8 << 20;
-
-/** What an upload needs of the table it is in. */
-export interface UploadOwner {
-  readonly clock: Clock;
-  readonly crypto: CryptoProvider;
-  /** Counts one body more. @throws ERR_TOO_MANY. @returns what counts it off. */
-  beginWrite(): () => void;
-  /** How large a batch may be now, in bytes. */
-  batchSize(): number;
-  readonly batchPool: BatchPool;
-  /** Whether a background sync may begin now; if so, `endBackgroundSync` follows. */
-  beginBackgroundSync(): boolean;
-  endBackgroundSync(): void;
-  /** Makes sure that there is a place for the share, while the file is being synced. */
-  makeWay(upload: Upload): Promise<void>;
-  /** Makes the synced file a share. */
-  publish(upload: Upload): Promise<void>;
-  /** Removes the incoming file. Never throws. */
-  discard(upload: Upload): Promise<void>;
-  /** The upload is over: its number is free. */
-  forget(upload: Upload): void;
-}
-
-/** Which upload it is, and what opens it. */
-export interface UploadIdentity {
-  readonly storageIndex: Uint8Array;
-  readonly shareNumber: number;
-  readonly allocatedSize: number;
-  readonly uploadSecret: Uint8Array;
-  /** What stands in front of the data in the file, and behind them. */
-  readonly head: Uint8Array;
-  readonly tail: Uint8Array;
-}
 
 /** An upload and its file. */
 export class Upload implements UploadHandle {
@@ -72,11 +43,17 @@ export class Upload implements UploadHandle {
   #closed = false;
   #operationCount = 0;
   #writeCount = 0;
+  #idleSinceMs = 0;
   #cancelTimer: () => void = () => undefined;
   #unsyncedSize = 0;
   /** Whether header and lease are being written, or were. */
   #isFramed = false;
+  /** Whether it is from before a restart, and nobody has gone on with it. */
+  #isLeftOver = false;
   #backgroundSync: Promise<void> | undefined;
+  /** What a restart has to know is being written. */
+  #keeping: Promise<void> | undefined;
+  #cancelKeeping: (() => void) | undefined;
   /** Why the upload is over, when the disk failed. */
   #failure: Error | undefined;
   #finishing: Promise<void> | undefined;
@@ -93,9 +70,51 @@ export class Upload implements UploadHandle {
     this.#startTimer();
   }
 
+  /** An upload that goes on after a restart. @throws ERR_DISK, ERR_NO_SPACE. */
+  static async resume(
+    identity: UploadIdentity,
+    file: ShareFile,
+    owner: UploadOwner,
+    ranges: readonly ByteRange[],
+  ): Promise<Upload> {
+    const upload = new Upload(identity, file, owner);
+    upload.#isLeftOver = upload.#isFramed = true;
+    for (const range of ranges) upload.#written.add(range);
+    await upload.#onFile(async () => {
+      await file.write([identity.head], 0);
+      await file.write([identity.lease], identity.head.length + identity.allocatedSize);
+    });
+    return upload;
+  }
+
+  /** Whether it is from before a restart, and gives way to one that is begun anew. */
+  get isLeftOver(): boolean {
+    return this.#isLeftOver;
+  }
+
+  get required(): readonly ByteRange[] {
+    return this.#written.missing(this.allocatedSize);
+  }
+
   /** Whether `uploadSecret` is the one that the upload was begun with. */
   isOpenedBy(uploadSecret: Uint8Array): boolean {
-    return this.#owner.crypto.equalSecrets(this.#identity.uploadSecret, uploadSecret);
+    const { crypto } = this.#owner;
+    return crypto.equalSecrets(this.#identity.secretHash, crypto.blake2b256(uploadSecret));
+  }
+
+  /** The address of whoever asked for it, where that is known. */
+  get client(): string | undefined {
+    return this.#identity.client;
+  }
+
+  /** Whether hardly anything of it was written. */
+  get isMereReservation(): boolean {
+    return isMereReservation(this.#written.size, this.allocatedSize);
+  }
+
+  /** For how long nobody has written to it, in milliseconds; 0 while somebody does. */
+  get idleMs(): number {
+    return this.#writeCount > 0 ? 0 : this.#owner.clock.monotonicMs() - this.#idleSinceMs;
   }
 
   /** Bytes that the upload will still take from the disk. */
@@ -109,11 +128,15 @@ export class Upload implements UploadHandle {
     }
     this.#checkAlive();
     const endWrite = this.#owner.beginWrite();
+    this.#isLeftOver = false;
     this.#cancelTimer();
     this.#writeCount += 1;
     try {
       await this.#writeInTurn(range, body);
-      if (this.missingSize > 0) return { complete: false, required: this.#written.missing(this.allocatedSize) };
+      if (this.missingSize > 0) {
+        this.#keepLater();
+        return { complete: false, required: this.required };
+      }
       await (this.#finishing ??= this.#finish());
       return { complete: true, required: [] };
     } finally {
@@ -194,15 +217,15 @@ export class Upload implements UploadHandle {
 
   /** Header and lease go with the first bytes; a share that comes in one piece takes one write. */
   async #writeFramed(file: ShareFile, offset: number, bytes: Uint8Array): Promise<void> {
-    const { head, tail } = this.#identity;
+    const { head, lease } = this.#identity;
     const write = (parts: readonly Uint8Array[], position: number): Promise<void> => file.write(parts, position);
     if (this.#isFramed) return write([bytes], head.length + offset);
     this.#isFramed = true;
-    if (bytes.length === this.allocatedSize) return write([head, bytes, tail], 0);
+    if (bytes.length === this.allocatedSize) return write([head, bytes, lease], 0);
     await Promise.all([
       write([head], 0),
       write([bytes], head.length + offset),
-      write([tail], head.length + this.allocatedSize),
+      write([lease], head.length + this.allocatedSize),
     ]);
   }
 
@@ -213,7 +236,7 @@ export class Upload implements UploadHandle {
   #syncInBackground(): void {
     if (this.#backgroundSync !== undefined || !this.#owner.beginBackgroundSync()) return;
     this.#unsyncedSize = 0;
-    this.#backgroundSync = this.#onFile((file) => file.sync())
+    this.#backgroundSync = this.#syncAndKeep()
       .catch(() => undefined) // The next operation throws the same.
       .finally(() => {
         this.#backgroundSync = undefined;
@@ -221,7 +244,29 @@ export class Upload implements UploadHandle {
       });
   }
 
+  /** Makes durable what is written so far, and keeps which bytes those are. */
+  async #syncAndKeep(): Promise<void> {
+    const { ranges } = this.#written;
+    await this.#onFile((file) => file.sync());
+    if (ranges.length === 0 || this.#finishing !== undefined || this.#over) return;
+    const { allocatedSize, lease, secretHash, shareNumber, storageIndex } = this.#identity;
+    this.#keeping = this.#owner.keep?.({ storageIndex, shareNumber, allocatedSize, secretHash, lease, ranges });
+    await this.#keeping;
+  }
+
+  /** An upload that is over soon is not kept: a restart costs no more than what was just written. */
+  #keepLater(): void {
+    if (this.#owner.keep === undefined || this.#over) return;
+    this.#cancelKeeping ??= this.#owner.clock.schedule(UPLOAD_KEEP_DELAY_MS, () => {
+      this.#cancelKeeping = undefined;
+      if (this.#over || this.#finishing !== undefined) return;
+      this.#syncInBackground();
+      if (this.#unsyncedSize > 0) this.#keepLater();
+    });
+  }
+
   async #finish(): Promise<void> {
+    this.#cancelKeeping?.();
     try {
       await this.#backgroundSync;
       await this.#onFile(async (file) => {
@@ -259,6 +304,32 @@ export class Upload implements UploadHandle {
     if (this.#over) throw new TahoeError('ERR_NO_SUCH_UPLOAD', {});
   }
 
+  /** Stops for now: what can go on after a restart is kept, and nothing else is left. */
+  async suspend(): Promise<void> {
+    await this.#backgroundSync;
+    if (!this.#isFinishing()) await this.#suspendUnfinished();
+    await this.#finishing;
+  }
+
+  #isFinishing(): boolean {
+    return this.#finishing !== undefined;
+  }
+
+  async #suspendUnfinished(): Promise<void> {
+    if (this.#owner.keep === undefined || this.#written.size === 0) return this.#drop();
+    const keeping = this.#syncAndKeep();
+    this.#backgroundSync = keeping.catch(() => undefined);
+    try {
+      await keeping;
+    } catch {
+      return this.#drop();
+    }
+    // A write may have filled the last gap meanwhile.
+    if (this.#isFinishing()) return;
+    this.#end();
+    await this.#closeIfUnused();
+  }
+
   async abort(): Promise<void> {
     if (this.#finishing !== undefined) {
       await this.#finishing;
@@ -274,7 +345,8 @@ export class Upload implements UploadHandle {
 
   async #discard(): Promise<void> {
     this.#over = true;
-    this.#cancelTimer();
+    this.#cancelTimers();
+    await this.#keeping?.catch(() => undefined);
     await this.#owner.discard(this);
     this.#owner.forget(this);
     await this.#closeIfUnused();
@@ -282,8 +354,13 @@ export class Upload implements UploadHandle {
 
   #end(): void {
     this.#over = true;
-    this.#cancelTimer();
+    this.#cancelTimers();
     this.#owner.forget(this);
+  }
+
+  #cancelTimers(): void {
+    this.#cancelTimer();
+    this.#cancelKeeping?.();
   }
 
   async #closeIfUnused(): Promise<void> {
@@ -295,7 +372,9 @@ export class Upload implements UploadHandle {
 
   #startTimer(): void {
     if (this.#over) return;
-    this.#cancelTimer = this.#owner.clock.schedule(UPLOAD_IDLE_TIMEOUT_MS, () => {
+    this.#idleSinceMs = this.#owner.clock.monotonicMs();
+    const timeoutMs = this.isMereReservation ? RESERVATION_IDLE_TIMEOUT_MS : UPLOAD_IDLE_TIMEOUT_MS;
+    this.#cancelTimer = this.#owner.clock.schedule(timeoutMs, () => {
       void this.#drop();
     });
   }

@@ -23,7 +23,12 @@ import {
 import type { StoreSubject } from '#test/fixtures/share-store.js';
 import { settle } from '#test/fixtures/clock.js';
 import { seededBytes } from '#test/fixtures/crypto.js';
-import { ADVISORY_COUNT_MAX, UPLOAD_FRAGMENT_COUNT_MAX, UPLOAD_IDLE_TIMEOUT_MS } from '#storage/share-store.js';
+import {
+  ADVISORY_COUNT_MAX,
+  RESERVATION_IDLE_TIMEOUT_MS,
+  UPLOAD_FRAGMENT_COUNT_MAX,
+  UPLOAD_IDLE_TIMEOUT_MS,
+} from '#storage/share-store.js';
 import { damageSuite } from './share-store-damage.js';
 import { historySuite } from './share-store-history.js';
 import { leaseSuite } from './share-store-leases.js';
@@ -279,14 +284,15 @@ function endingSuite(makeSubject: MakeSubject): void {
     const store = await subject.open();
     const share = seededBytes('share', 100);
     await allocate(store, [0], share.length);
+    subject.clock.advance(RESERVATION_IDLE_TIMEOUT_MS - 1);
+    await write(uploadOf(store, 0), 0, share.subarray(0, 50));
     subject.clock.advance(UPLOAD_IDLE_TIMEOUT_MS - 1);
-    await write(uploadOf(store, 0), 0, share.subarray(0, 1));
     const body = new HandFedBody();
-    const writing = uploadOf(store, 0).write({ begin: 1, end: 2 }, body);
+    const writing = uploadOf(store, 0).write({ begin: 50, end: 51 }, body);
     subject.clock.advance(2 * UPLOAD_IDLE_TIMEOUT_MS);
     await settle();
     t.equal((await store.figures()).uploadCount, 1, 'not while a body arrives');
-    body.feed(share.subarray(1, 2));
+    body.feed(share.subarray(50, 51));
     body.end();
     await writing;
     subject.clock.advance(UPLOAD_IDLE_TIMEOUT_MS - 1);
@@ -294,6 +300,17 @@ function endingSuite(makeSubject: MakeSubject): void {
     subject.clock.advance(1);
     while ((await store.figures()).uploadCount > 0) await settle(1);
     t.strictSame(await allocate(store, [0], 100, { secret: otherSecret }), { alreadyHave: [], allocated: [0] });
+  });
+
+  t.test('a reservation that hardly anything is written to returns earlier', async (t) => {
+    const subject = await makeSubject(t);
+    const store = await subject.open();
+    await allocate(store, [0], 1000);
+    await write(uploadOf(store, 0), 0, seededBytes('share', 10));
+    subject.clock.advance(RESERVATION_IDLE_TIMEOUT_MS - 1);
+    t.equal((await store.figures()).uploadCount, 1);
+    subject.clock.advance(1);
+    while ((await store.figures()).uploadCount > 0) await settle(1);
   });
 
   t.test('closing ends all uploads; the next store begins without them and has the shares', async (t) => {

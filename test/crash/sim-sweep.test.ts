@@ -3,6 +3,7 @@
  */
 import t from 'tap';
 import { modelOf, noCounts, simCommand, sweepSeed } from '#test/fixtures/sim-sweep.js';
+import { resumed } from '#test/fixtures/sim-uploads.js';
 
 const STATE_COUNT = 50_000;
 const limits = { enumerated: 64, sampled: 24 };
@@ -18,5 +19,6 @@ t.test('nothing promised is lost in any state', { timeout: SWEEP_TIMEOUT_MS }, a
     if (counts.faults.length > 0) return;
   }
   t.ok(counts.recoveryStates > 100, 'recoveries were cut off too');
+  t.ok(resumed.count > 100, `uploads were gone on with: ${String(resumed.count)}`);
   t.comment(JSON.stringify(counts));
 });

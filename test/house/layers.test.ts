@@ -29,6 +29,8 @@ const outsideWorld: Readonly<Record<string, readonly string[]>> = {
   'storage/secure-server.ts': ['node:http2', 'node:https'],
   'storage/routes.ts': ['node:net'],
   'storage/disk-files.ts': ['node:fs', 'node:fs/promises'],
+  'storage/disk-uploads.ts': ['node:fs/promises'],
+  'storage/upload-record.ts': ['node:zlib'],
   'storage/disk-store.ts': ['node:fs', 'node:fs/promises'],
   'storage/node-file-system.ts': ['node:fs', 'node:fs/promises'],
   'storage/share-commit.ts': ['node:fs/promises'],

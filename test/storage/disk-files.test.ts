@@ -53,6 +53,7 @@ t.test('the layout is the reference’s, and nobody else may look into it', asyn
     'shares/incoming',
     `shares/incoming/${INDEX}.8`,
     'tallac',
+    'tallac/uploads',
     'tallac/writing',
   ];
   t.strictSame(await pathsBelow(directory), paths);
