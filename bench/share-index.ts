@@ -6,13 +6,15 @@
  * Makes a storage directory of N small shares (100,000), of both kinds, two to a storage index, in the temporary
  * directory. Prints one JSON line a question: shares a second while the index is made from nothing, with the
  * longest time for which another timer had to wait meanwhile, and how long a read of a share took; shares a second
- * of a start that finds nothing changed; of reading all records; and how near its sums are to `du`.
+ * of a start that finds nothing changed; of reading all records; how near its sums are to `du`; and how long a node on
+ * that directory takes after `kill -9` until it serves, with its index and without it.
  */
 import { execFileSync } from 'node:child_process';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { monitorEventLoopDelay, performance } from 'node:perf_hooks';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { silentLog } from '#core/environment.js';
 import { systemClock } from '#node/clock.js';
@@ -22,11 +24,14 @@ import type { AttachedIndex } from '#storage/index/attach-index.js';
 import { totalDiskBytes } from '#storage/index/usage.js';
 import { StoreEvents } from '#storage/store-events.js';
 import { crypto, seededBytes } from '#test/fixtures/crypto.js';
+import { allocatePorts, writeNodeDirectory } from '#test/fixtures/grid-node-directory.js';
 import { indexedShares } from '#test/fixtures/index-subject.js';
+import { GridNode } from '#test/fixtures/process-grid.js';
 import { immutableFile, mutableFile } from '#test/fixtures/share-files.js';
 import { median, printResult } from './report.js';
 
 const MAKER_COUNT = 16;
+const POLL_MS = 10;
 const SHARES_PER_INDEX = 2;
 
 const { values } = parseArgs({ options: { shares: { type: 'string', default: '100000' } } });
@@ -100,6 +105,30 @@ function readShares(): { stop(): Promise<number[]> } {
   };
 }
 
+/** A node on the directory is killed and started, at first with its index and then without it. */
+async function timeRestarts(): Promise<void> {
+  const path = await mkdtemp(join(tmpdir(), 'tallac-bench-node-'));
+  const node = new GridNode('ours', 'node', join(path, 'node'), await allocatePorts('storage'));
+  try {
+    await writeNodeDirectory(node, { needed: 1, happy: 1, total: 1 });
+    await appendFile(join(node.directory, 'tahoe.cfg'), `storage_dir = ${directory}\n`);
+    await node.start();
+    for (const index of ['kept', 'lost']) {
+      await node.stop('SIGKILL');
+      if (index === 'lost') await rm(join(directory, 'tallac/index'), { recursive: true });
+      const start = performance.now();
+      await node.start();
+      const servesSeconds = (performance.now() - start) / 1000;
+      while (!node.output.includes('storage.index-complete')) await sleep(POLL_MS);
+      const indexedSeconds = (performance.now() - start) / 1000;
+      printResult({ question: `after kill -9, index ${index}`, shares: shareCount, servesSeconds, indexedSeconds });
+    }
+  } finally {
+    await node.stop('SIGKILL');
+    await rm(path, { recursive: true, force: true });
+  }
+}
+
 try {
   await makeShares();
   const delay = monitorEventLoopDelay({ resolution: 1 });
@@ -138,6 +167,7 @@ try {
   const ours = totalDiskBytes(await index.usage());
   printResult({ question: 'sums beside du', ours, du, percentOff: (100 * Math.abs(ours - du)) / du });
   await again.attached.close();
+  await timeRestarts();
 } finally {
   await rm(directory, { recursive: true, force: true });
 }
