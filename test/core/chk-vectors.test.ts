@@ -2,7 +2,6 @@
 import t from 'tap';
 import { createHash } from 'node:crypto';
 import { dangerouslyFormatCapability } from '#core/capability/format.js';
-import { crypto } from '../fixtures/crypto.js';
 import { MemoryGrid } from '../fixtures/memory-grid.js';
 import { readVectors } from '../fixtures/vectors.js';
 
@@ -17,7 +16,7 @@ interface Case {
 }
 const { cases } = readVectors<{ cases: Case[] }>('capabilities.json');
 /** Larger files are only uploaded, for the time's sake. */
-const downloadedMax = crypto.name === 'native' ? 2 ** 21 : 2 ** 18;
+const downloadedMax = 2 ** 18;
 const chkCases = cases.filter((vector) => vector.kind === 'chk');
 
 function sampleOf({ seedBase64, lengthBytes }: Case['sample']): Uint8Array {

@@ -1,6 +1,6 @@
 /**
  * Every system call of an upload, a lease and a report, once with a kill in its place, once with EIO and once with
- * ENOSPC. Run by its own script; a sample of it is in `test/storage/crash.test.ts`.
+ * ENOSPC. Run by its own script.
  */
 import t from 'tap';
 import { checkPoint, pointsOf } from '#test/fixtures/crash-sweep.js';

@@ -1,20 +1,8 @@
-/**
- * A disk that fails at one call, or from one call on, and then loses what it may: a sample of all calls.
- * `test/crash/sim-faults.test.ts` runs every one.
- */
+/** A disk that does not answer: what waits for it and what goes on. `test/crash/sim-faults.test.ts` has disks that fail. */
 import t from 'tap';
 import { SimDisk } from '#test/fixtures/sim-disk.js';
-import { sweepFaults } from '#test/fixtures/sim-fault-sweep.js';
-import type { FaultCounts } from '#test/fixtures/sim-fault-sweep.js';
 import { openSimStore, planOf, SimClients } from '#test/fixtures/sim-workload.js';
 import { ManualClock, settle } from '#test/fixtures/clock.js';
-
-t.test('a sample of all calls', { timeout: 80_000 }, async (t) => {
-  const counts: FaultCounts = { faults: 0, states: 0, problems: [] };
-  for (let seed = 1; seed <= 3; seed++) await sweepFaults(seed, counts, 11);
-  t.strictSame(counts.problems, []);
-  t.ok(counts.faults > 100, `${String(counts.faults)} faults, ${String(counts.states)} states after them`);
-});
 
 t.test(
   'a disk that does not answer holds up nobody at other indexes, and nothing is said before it does',

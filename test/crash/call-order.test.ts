@@ -1,16 +1,8 @@
-/**
- * A store that is killed at any system call, or refused one, keeps what it acknowledged. A sample of all points;
- * `test/crash/full-sweep.test.ts` runs every one. And: in what order the system calls of an acknowledged share come.
- */
+/** In what order the system calls of an acknowledged share come. `full-sweep.test.ts` fails each of them. */
 import t from 'tap';
-import { checkPoint, pointsOf, runCrashChild, withStaleDirectory } from '#test/fixtures/crash-sweep.js';
+import { runCrashChild, withStaleDirectory } from '#test/fixtures/crash-sweep.js';
 import { shareNumbers } from '#test/fixtures/crash-workload.js';
 import { straceWorks } from '#test/fixtures/strace.js';
-
-/** Every so many points of the sweep are in the sample. */
-const KILL_STRIDE = 9;
-const ERROR_STRIDE = 17;
-const always: readonly string[] = ['rename', 'fdatasync 1', 'fsync 5'];
 
 const skip = straceWorks() ? false : 'STRACE IS MISSING OR MAY NOT ATTACH: NO CRASH WAS TESTED';
 
@@ -48,13 +40,3 @@ t.test(
     }
   },
 );
-
-t.test('killed or refused at a sample of all system calls', { skip, timeout: 55_000 }, async (t) => {
-  const kills = (await pointsOf('signal=KILL')).filter(
-    ({ call, when }, i) => i % KILL_STRIDE === 0 || always.includes(call) || always.includes(`${call} ${String(when)}`),
-  );
-  const errors = (await pointsOf('error=EIO')).filter((_, i) => i % ERROR_STRIDE === 3);
-  const full = (await pointsOf('error=ENOSPC')).filter(({ call }, i) => call.startsWith('pwrite') && i % 7 === 0);
-  for (const point of [...kills, ...errors, ...full]) t.strictSame(await checkPoint(point), []);
-  t.comment(`${String(kills.length)} kills, ${String(errors.length + full.length)} errors`);
-});
