@@ -91,17 +91,29 @@ export function announcedSize(request: IncomingMessage): number | undefined {
   return Number(size ?? 0);
 }
 
-/** Only the first Accept header counts; none, or an empty one, accepts all. */
+/**
+ * Whether a refusal may say why in plain text. A client that takes CBOR alone would not look at it, and the reference's
+ * does not even read it: the connection then waits for ever for somebody who does.
+ */
+export function acceptsText(request: IncomingMessage): boolean {
+  return accepts(request, ['*/*', 'text/*', 'text/plain']);
+}
+
 function checkAccept(request: IncomingMessage): void {
-  const accept = headerValues(request, 'accept')[0]?.trim() ?? '';
-  if (accept === '' || accept.split(',').some(acceptsCbor)) return;
+  if (accepts(request, ['*/*', 'application/*', CBOR_MEDIA_TYPE])) return;
   throw new TahoeError('ERR_NOT_ACCEPTABLE', { offered: CBOR_MEDIA_TYPE });
 }
 
-function acceptsCbor(range: string): boolean {
+/** Only the first Accept header counts; none, or an empty one, accepts all. */
+function accepts(request: IncomingMessage, types: readonly string[]): boolean {
+  const accept = headerValues(request, 'accept')[0]?.trim() ?? '';
+  return accept === '' || accept.split(',').some((range) => acceptsOne(range, types));
+}
+
+function acceptsOne(range: string, types: readonly string[]): boolean {
   const [, ...parameters] = range.split(';').map((part) => part.trim().toLowerCase());
   const refused = parameters.some((parameter) => /^q=0(?:\.0*)?$/.test(parameter));
-  return !refused && ['*/*', 'application/*', CBOR_MEDIA_TYPE].includes(mediaTypeOf(range));
+  return !refused && types.includes(mediaTypeOf(range));
 }
 
 function mediaTypeOf(text: string): string {

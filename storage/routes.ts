@@ -3,7 +3,7 @@
  *
  * A request is routed, then admitted or refused on its head alone; only then is a byte of its body read. A path
  * that is not known answers 404 and a method that is not known 405, both without a secret. A refusal is one
- * sentence of plain text. Replies without a body have no content type.
+ * sentence of plain text, to whoever takes text. Replies without a body have no content type.
  * @see Tahoe-LAFS docs/specifications/http-storage-node-protocol.rst
  */
 import { Socket } from 'node:net';
@@ -12,7 +12,7 @@ import type { CryptoProvider } from '#core/crypto.js';
 import type { Clock, Log } from '#core/environment.js';
 import { isTahoeError, reasonOf } from '#core/errors.js';
 import type { SecretKind } from '#wire/storage.js';
-import { announcedSize, Gatekeeper } from './authorization.js';
+import { acceptsText, announcedSize, Gatekeeper } from './authorization.js';
 import type { ConnectionTable } from './connection-table.js';
 import { PathTable } from './endpoint.js';
 import type { Endpoint, PathParameters } from './endpoint.js';
@@ -144,7 +144,7 @@ class StorageRoutes {
     return reply
       .code(status)
       .type(request.admittedRefusalType ?? REFUSAL_TYPE)
-      .send(text);
+      .send(acceptsText(request.raw) ? text : '');
   }
 
   /** Decides what becomes of the rest of a body that nobody wants. */

@@ -169,6 +169,16 @@ function rangeSuite(makeSubject: MakeProtocolSubject): void {
 }
 
 function acceptSuite(makeSubject: MakeProtocolSubject): void {
+  t.test('whoever takes CBOR alone gets no sentence with a refusal', async (t) => {
+    const talk = new StorageTalk(await makeSubject(t));
+    const path = storagePath.lease(storageIndex);
+    const refused = (accept: string): Promise<{ status: number; body: Uint8Array }> =>
+      talk.send('PUT', path, [...rightSecrets(['lease-renew-secret', 'lease-cancel-secret']), ['Accept', accept]]);
+    const reply = await refused('application/cbor');
+    t.equal(reply.status, 404);
+    t.equal(reply.body.length, 0, 'the Python client never reads it, and keeps the connection until it is read');
+  });
+
   t.test('a client that cannot read CBOR is told before anything happens', async (t) => {
     const subject = await makeSubject(t);
     const talk = new StorageTalk(subject);
