@@ -10,12 +10,13 @@
 import { spawnSync } from 'node:child_process';
 import type { SpawnSyncOptions, SpawnSyncReturns } from 'node:child_process';
 import { rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const environment = join(root, '.venv');
-const requirements = ['tahoe-lafs==1.20.0', 'pyopenssl<25'];
+/** With what the reference's own tests take, some of which are run against ours. */
+const requirements = ['tahoe-lafs[test]==1.20.0', 'pyopenssl<25'];
 const EXPECTED_VERSION = /^tahoe-lafs\/1\.20\.0\b/m;
 
 const VERSION_TIMEOUT_MS = 60_000;
@@ -38,6 +39,14 @@ function failureOf({ error, signal, status }: SpawnSyncReturns<string>): string 
 function isReference(program: string): boolean {
   const result = run(program, ['--version'], { timeout: VERSION_TIMEOUT_MS });
   return failureOf(result) === undefined && EXPECTED_VERSION.test(result.stdout);
+}
+
+/** Whether the reference's own tests can be run. */
+function hasTests(program: string): boolean {
+  const result = run(join(dirname(program), 'python'), ['-c', 'import allmydata.test.common'], {
+    timeout: VERSION_TIMEOUT_MS,
+  });
+  return failureOf(result) === undefined;
 }
 
 /** Installs the reference from the beginning. @returns what keeps it from being installed. */
@@ -67,7 +76,7 @@ function findReference(): { readonly command: string } | { readonly problem: str
       : { problem: `TALLAC_REFERENCE (${named}) is not tahoe-lafs 1.20.0` };
   }
   const command = join(environment, 'bin/tahoe');
-  if (isReference(command)) return { command };
+  if (isReference(command) && hasTests(command)) return { command };
   const problem = install();
   if (problem !== undefined) return { problem };
   return isReference(command)
