@@ -64,8 +64,8 @@ export class DiskFile implements ShareFile {
     }
   }
 
-  async sync(): Promise<void> {
-    await this.#runSync('syncing a share', () => this.#handle.datasync());
+  async sync(withTimes = false): Promise<void> {
+    await this.#runSync('syncing a share', () => (withTimes ? this.#handle.sync() : this.#handle.datasync()));
   }
 
   async close(): Promise<void> {

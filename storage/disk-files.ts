@@ -20,11 +20,13 @@ import { DiskUploads } from './disk-uploads.js';
 import { DirectorySync, syncDirectory } from './directory-sync.js';
 import { diskError, isFull, onDisk, systemCodeOf } from './disk-error.js';
 import { DiskLayout, pathsUpTo, shareNumberOfEntry } from './disk-layout.js';
-import { nodeFileSystem } from './node-file-system.js';
+import { machineFileSystem } from './node-file-system.js';
 import type { FileSystem, OpenFile } from './file-system.js';
+import { QuickCalls } from './quick-calls.js';
 import { QuickReads } from './quick-reads.js';
 import { ShareCommits } from './share-commit.js';
 import type { NoShareFile, PreparedShare, ShareChange, ShareFile, ShareFiles } from './share-files.js';
+import { settleShare } from './share-settling.js';
 import type { UploadRecord } from './upload-record.js';
 
 const DIRECTORY_MODE = 0o700;
@@ -44,7 +46,7 @@ export interface StoreOwnership {
 
 /** What the files stand on. */
 export interface DiskFilesOptions {
-  /** The file system that the directory is in; by default the machine's own. */
+  /** The file system that the directory is in; by default the machine's own, with small calls done at once. */
   readonly system?: FileSystem | undefined;
   /** How directories are synced; tests give their own. */
   readonly directories?: DirectorySync | undefined;
@@ -53,7 +55,7 @@ export interface DiskFilesOptions {
   readonly log?: Log | undefined;
   /**
    * When small mutable writes are settled, and how quick the disk is. Without it they are settled when the journal is
-   * full, and at the end, and no read is done at once.
+   * full, and at the end, and nothing is done at once.
    */
   readonly clock?: Clock | undefined;
   /** A file of the journal holds about so much, in bytes; 8 MiB unless given. */
@@ -75,12 +77,14 @@ export class DiskFiles implements ShareFiles {
   #failure: string | undefined;
 
   private constructor(layout: DiskLayout, options: DiskFilesOptions) {
-    const { clock, system = nodeFileSystem, log = silentLog, ownership } = options;
+    const { clock, log = silentLog, ownership } = options;
+    const calls = clock && new QuickCalls(clock);
+    const { system = machineFileSystem(calls) } = options;
     this.#layout = layout;
     this.#system = system;
     this.#directories = options.directories ?? new DirectorySync((path) => syncDirectory(path, system));
     this.#ownership = ownership;
-    this.#quickReads = clock && new QuickReads(system, clock);
+    this.#quickReads = calls && new QuickReads(system, calls);
     const parts = {
       layout,
       system,
@@ -120,15 +124,14 @@ export class DiskFiles implements ShareFiles {
    */
   static async open(directory: string, options: DiskFilesOptions = {}): Promise<DiskFiles> {
     const layout = new DiskLayout(directory);
-    const { system = nodeFileSystem } = options;
     const files = new DiskFiles(layout, options);
     await onDisk('opening the storage directory', async () => {
-      const created = await system.mkdir(layout.shares, { recursive: true, mode: DIRECTORY_MODE });
-      await system.mkdir(layout.advisories, { recursive: true, mode: DIRECTORY_MODE });
-      await system.mkdir(layout.incoming, { recursive: true, mode: DIRECTORY_MODE });
+      const created = await files.#system.mkdir(layout.shares, { recursive: true, mode: DIRECTORY_MODE });
+      await files.#system.mkdir(layout.advisories, { recursive: true, mode: DIRECTORY_MODE });
+      await files.#system.mkdir(layout.incoming, { recursive: true, mode: DIRECTORY_MODE });
       for (const path of pathsUpTo(layout.shares, created)) await files.#syncDirectory(path);
       for (const ours of [layout.writing, layout.uploads]) {
-        const createdOurs = await system.mkdir(ours, { recursive: true, mode: DIRECTORY_MODE });
+        const createdOurs = await files.#system.mkdir(ours, { recursive: true, mode: DIRECTORY_MODE });
         for (const path of pathsUpTo(ours, createdOurs)) await files.#syncDirectory(path);
       }
     });
@@ -138,17 +141,13 @@ export class DiskFiles implements ShareFiles {
     return files;
   }
 
-  async #settleShare(storageIndex: Uint8Array, shareNumber: number): Promise<void> {
-    const file = await this.#openShare(storageIndex, shareNumber, constants.O_RDONLY);
-    if (file === 'absent') return;
-    if (file !== 'unusable') {
-      try {
-        await file.sync();
-      } finally {
-        await file.close();
-      }
-    }
-    await this.settle(storageIndex);
+  #settleShare(storageIndex: Uint8Array, shareNumber: number): Promise<void> {
+    this.#commits.letGo(storageIndex, shareNumber);
+    return settleShare({
+      open: () => this.#openShare(storageIndex, shareNumber, constants.O_RDONLY),
+      settleEntry: () => this.settle(storageIndex),
+      isThere: async () => (await this.markOf(storageIndex, shareNumber)) !== undefined,
+    });
   }
 
   async replace(storageIndex: Uint8Array, shareNumber: number, bytes: Uint8Array, isNew: boolean): Promise<string> {
@@ -233,10 +232,8 @@ export class DiskFiles implements ShareFiles {
   }
 
   async publish(storageIndex: Uint8Array, shareNumber: number): Promise<void> {
-    const [incoming, share] = [
-      this.#layout.incomingShare(storageIndex, shareNumber),
-      this.#layout.share(storageIndex, shareNumber),
-    ];
+    const incoming = this.#layout.incomingShare(storageIndex, shareNumber);
+    const share = this.#layout.share(storageIndex, shareNumber);
     await onDisk('placing a share', async () => {
       try {
         await this.#system.rename(incoming, share);
@@ -357,8 +354,8 @@ export class DiskFiles implements ShareFiles {
     }
   }
 
-  async close(): Promise<void> {
-    await this.#journal.close();
+  close(): Promise<void> {
+    return this.#journal.close().finally(() => this.#commits.close());
   }
 
   async #syncDirectory(directory: string): Promise<void> {

@@ -78,9 +78,8 @@ export class DiskJournal {
     const journal = await this.#journal;
     const kind = isNew || journal.isNew(storageIndex, shareNumber) ? 'new' : 'replaced';
     const isFirst = kind === 'replaced' && !journal.isRecorded(storageIndex, shareNumber);
-    return this.#options.commits.placeKept(
-      { storageIndex, shareNumber, bytes, isFirst, isNew: kind === 'new' },
-      (modifiedMs, place) => journal.place({ kind, storageIndex, shareNumber, modifiedMs, bytes }, place),
+    return this.#options.commits.placeKept({ storageIndex, shareNumber, bytes, isFirst, isNew }, (modifiedMs, place) =>
+      journal.place({ kind, storageIndex, shareNumber, modifiedMs, bytes }, place),
     );
   }
 

@@ -42,8 +42,11 @@ export interface FileSystem {
   mkdir(path: string, options: { readonly recursive: true; readonly mode: number }): Promise<string | undefined>;
   readdir(path: string): Promise<string[]>;
   lstat(path: string): Promise<FileFacts>;
-  /** Replaces a file that has the name already. */
-  rename(from: string, to: string): Promise<void>;
+  /**
+   * Replaces a file that has the name already.
+   * @param isQuick - whether nothing is freed by that: it may be done at once.
+   */
+  rename(from: string, to: string, isQuick?: boolean): Promise<void>;
   unlink(path: string): Promise<void>;
   /** Only of an empty directory. */
   rmdir(path: string): Promise<void>;

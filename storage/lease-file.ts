@@ -81,13 +81,17 @@ export async function keepMutableLease({ crypto, hasRoom, lease, share }: Mutabl
   return plan.edits.length > 0;
 }
 
-/** Four bytes are an expiry or the number of leases, which only grow; all else lies where nothing is yet. */
+/**
+ * Four bytes are an expiry or the number of leases, which only grow; all else lies where nothing is yet. The time goes to
+ * the disk too: the record of a later change tells by it whether somebody else was here, and had the clock been set back,
+ * a power cut could give the file its old time again, which is a later one.
+ */
 async function keepEdit(file: ShareFile, edit: Edit): Promise<void> {
   if ('content' in edit && edit.content.size === NUMBER_SIZE) {
-    return raiseNumber(file, edit.offset, await edit.content.read(0, NUMBER_SIZE));
+    return raiseNumber(file, edit.offset, await edit.content.read(0, NUMBER_SIZE), true);
   }
   await editFile(file, edit);
-  await file.sync();
+  await file.sync(true);
 }
 
 async function checkRoom({ hasRoom, shape }: LeaseKeeping): Promise<void> {

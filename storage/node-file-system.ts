@@ -1,5 +1,7 @@
 /**
- * The machine's own file system, by the calls of node:fs, which cost less than the handles of node:fs/promises.
+ * The machine's own file system, by the calls of node:fs, which cost less than the handles of node:fs/promises. Those
+ * that the system's memory answers are done at once where that is asked for (quick-calls.ts): making a small file, looking
+ * at a name that was in use a moment ago. What may be new to the system, or frees much, never is.
  *
  * A file that is closed while something is under way on it is let go when that has ended: its number may be another
  * file's soon after.
@@ -8,6 +10,8 @@ import * as fs from 'node:fs';
 import * as promises from 'node:fs/promises';
 import { promisify } from 'node:util';
 import type { FileFacts, FileSystem, OpenFile } from './file-system.js';
+import { QUICK_SIZE_MAX } from './quick-calls.js';
+import type { QuickCalls } from './quick-calls.js';
 
 const open = promisify(fs.open);
 const read = promisify(fs.read);
@@ -17,18 +21,22 @@ const fstat = promisify(fs.fstat);
 const fdatasync = promisify(fs.fdatasync);
 const fsync = promisify(fs.fsync);
 const close = promisify(fs.close);
+const lstat = promisify(fs.lstat);
+const rename = promisify(fs.rename);
 
 /** What a closed file has for a number: the system refuses it. */
 const NO_FILE = 2 ** 31 - 1;
 
 class NodeFile implements OpenFile {
   #fd: number;
+  readonly #quick: QuickCalls | undefined;
   #pendingCount = 0;
   /** Called when nothing is under way any more. */
   #idle: (() => void) | undefined;
 
-  constructor(fd: number) {
+  constructor(fd: number, quick?: QuickCalls) {
     this.#fd = fd;
+    this.#quick = quick;
   }
 
   get fd(): number {
@@ -39,16 +47,20 @@ class NodeFile implements OpenFile {
     return this.#during(read(this.#fd, buffer, offset, length, position));
   }
 
-  writev(parts: readonly Uint8Array[], position: number): Promise<{ readonly bytesWritten: number }> {
-    return this.#during(writev(this.#fd, parts, position));
+  async writev(parts: readonly Uint8Array[], position: number): Promise<{ readonly bytesWritten: number }> {
+    const size = parts.reduce((sum, part) => sum + part.length, 0);
+    const quick = size <= QUICK_SIZE_MAX ? quickNow(this.#quick) : undefined;
+    if (quick === undefined) return this.#during(writev(this.#fd, parts, position));
+    return { bytesWritten: quick.run(() => fs.writevSync(this.#fd, parts, position)) };
   }
 
   truncate(size: number): Promise<void> {
     return this.#during(ftruncate(this.#fd, size));
   }
 
-  stat(): Promise<FileFacts> {
-    return this.#during(fstat(this.#fd));
+  async stat(): Promise<FileFacts> {
+    const quick = quickNow(this.#quick);
+    return quick === undefined ? this.#during(fstat(this.#fd)) : quick.run(() => fs.fstatSync(this.#fd));
   }
 
   datasync(): Promise<void> {
@@ -92,9 +104,31 @@ class NodeFile implements OpenFile {
   }
 }
 
-/** The machine's own. */
-export const nodeFileSystem: FileSystem = {
-  ...promises,
-  open: async (path, flags, mode) => new NodeFile(await open(path, flags, mode)),
-  readSync: fs.readSync,
-};
+/** `quick`, unless it is to be left alone for a while. */
+function quickNow(quick: QuickCalls | undefined): QuickCalls | undefined {
+  return quick?.isPaused === false ? quick : undefined;
+}
+
+/** The machine's own file system. @param quick - small calls are done at once by it; on threads where it is missing. */
+export function machineFileSystem(quick?: QuickCalls): FileSystem {
+  return {
+    ...promises,
+    open: async (path, flags, mode) => {
+      const now = flags === 'wx' || flags === 'wx+' ? quickNow(quick) : undefined;
+      const fd = await (now === undefined ? open(path, flags, mode) : now.run(() => fs.openSync(path, flags, mode)));
+      return new NodeFile(fd, quick);
+    },
+    lstat: async (path) => quickNow(quick)?.run(() => fs.lstatSync(path)) ?? lstat(path),
+    rename: async (from, to, isQuick = false) => {
+      const now = isQuick ? quickNow(quick) : undefined;
+      if (now === undefined) return rename(from, to);
+      now.run(() => {
+        fs.renameSync(from, to);
+      });
+    },
+    readSync: fs.readSync,
+  };
+}
+
+/** The machine's own, every call on another thread. */
+export const nodeFileSystem = machineFileSystem();

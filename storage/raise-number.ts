@@ -15,13 +15,19 @@ const SECTOR_SIZE = 512;
 /**
  * @param offset - where in the file the number stands.
  * @param bytes - the number, NUMBER_SIZE bytes; no less than the one that stands there.
+ * @param withTimes - whether the file's time is made durable too.
  * @throws ERR_DISK, ERR_NO_SPACE, ERR_STORE_READONLY.
  */
-export async function raiseNumber(file: ShareFile, offset: number, bytes: Uint8Array): Promise<void> {
+export async function raiseNumber(
+  file: ShareFile,
+  offset: number,
+  bytes: Uint8Array,
+  withTimes = false,
+): Promise<void> {
   const border = SECTOR_SIZE - (offset % SECTOR_SIZE);
   await file.write([bytes.subarray(0, border)], offset);
-  await file.sync();
+  await file.sync(withTimes);
   if (border >= NUMBER_SIZE) return;
   await file.write([bytes.subarray(border)], offset + border);
-  await file.sync();
+  await file.sync(withTimes);
 }

@@ -18,6 +18,7 @@ import type { CommitStep, FileMark, StepState } from './commit-record.js';
 import { diskError, onDisk, systemCodeOf } from './disk-error.js';
 import type { DiskLayout } from './disk-layout.js';
 import type { FileSystem, OpenFile } from './file-system.js';
+import { HeldFiles } from './held-files.js';
 import type { PreparedShare, ShareChange, ShareFile } from './share-files.js';
 
 const FILE_MODE = 0o600;
@@ -66,6 +67,7 @@ class PreparedFile implements PreparedShare {
 /** The changes to final places of one storage directory. */
 export class ShareCommits {
   readonly #options: ShareCommitsOptions;
+  readonly #held = new HeldFiles();
   #fileCount = 0;
 
   constructor(options: ShareCommitsOptions) {
@@ -109,27 +111,36 @@ export class ShareCommits {
       if (isNew) await makeDirectory(storageIndex);
       const handle = await onDisk('preparing a share', () => system.open(this.#pathOf(name), 'wx+', FILE_MODE));
       const file = toShareFile(handle, 0);
-      let closing: Promise<void> | undefined;
-      const close = (): Promise<void> => (closing ??= file.close());
+      const path = layout.share(storageIndex, shareNumber);
       try {
         await file.write([bytes], 0);
         const { ino, mtimeMs } = await onDisk('preparing a share', () => handle.stat());
         // The clock may have been set back since the old file was written: the record must not seem older than that.
-        const before = isFirst ? await this.#markOf(layout.share(storageIndex, shareNumber)) : null;
-        // Beside the sync of the record.
-        close().catch(() => undefined);
-        await keep(Math.max(mtimeMs, before?.mtimeMs ?? 0), async () => {
-          await close();
-          await this.#place(storageIndex, { shareNumber, before: null, prepared: { name, ino: 0 } });
+        const before = isFirst ? await this.#markOf(path) : null;
+        await keep(Math.max(mtimeMs, before?.mtimeMs ?? 0), () => {
+          const step = { shareNumber, before: null, prepared: { name, ino: 0 } };
+          return this.#place(storageIndex, step, isNew || this.#held.has(path));
         });
+        this.#held.hold(path, file);
         return formatMark({ ino, mtimeMs, size: bytes.length });
-      } finally {
-        await close();
+      } catch (error) {
+        await file.close().catch(() => undefined);
+        throw error;
       }
     } catch (error) {
       await this.#remove(name);
       throw error;
     }
+  }
+
+  /** A share that was placed without a sync has become durable, or will never be. */
+  letGo(storageIndex: Uint8Array, shareNumber: number): void {
+    this.#held.letGo(this.#options.layout.share(storageIndex, shareNumber));
+  }
+
+  /** Closes what is open. */
+  close(): Promise<void> {
+    return this.#held.close();
   }
 
   /** An empty file that has no name any more. @throws ERR_DISK, ERR_NO_SPACE. */
@@ -223,7 +234,8 @@ export class ShareCommits {
     }
   }
 
-  async #place(storageIndex: Uint8Array, { prepared, shareNumber }: CommitStep): Promise<void> {
+  /** @param isQuick - whether nothing has to be freed for it. */
+  async #place(storageIndex: Uint8Array, { prepared, shareNumber }: CommitStep, isQuick = false): Promise<void> {
     const { layout, makeDirectory, system } = this.#options;
     const place = layout.share(storageIndex, shareNumber);
     if (prepared === null) {
@@ -233,7 +245,7 @@ export class ShareCommits {
     const from = this.#pathOf(prepared.name);
     await onDisk('placing a share', async () => {
       try {
-        await system.rename(from, place);
+        await system.rename(from, place, isQuick);
       } catch (error) {
         if (systemCodeOf(error) !== 'ENOENT') throw error;
         await makeDirectory(storageIndex);

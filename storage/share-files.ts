@@ -24,8 +24,8 @@ export interface ShareFile {
   readNow?(offset: number, size: number): Uint8Array | undefined;
   /** Writes all bytes of all parts at `offset`; a gap in front of them reads as zeros. */
   write(parts: readonly Uint8Array[], offset: number): Promise<void>;
-  /** Makes bytes and size durable. */
-  sync(): Promise<void>;
+  /** Makes bytes and size durable. @param withTimes - and when it was written to. */
+  sync(withTimes?: boolean): Promise<void>;
   close(): Promise<void>;
 }
 

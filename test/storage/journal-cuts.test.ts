@@ -169,3 +169,65 @@ t.test('a clock that is set back does not make an old file newer than its record
   await recovered.close();
   await again.close();
 });
+
+t.test('a directory that goes with its last share while that is being settled is no failure', async (t) => {
+  const disk = new SimDisk();
+  const clock = new ManualClock();
+  const store = await openStore(disk, clock);
+  await writeMutable(store, [0], seededBytes('first', 300));
+  let answer: () => void = () => undefined;
+  const held = new Promise<void>((resolve) => {
+    disk.delay = ({ name, path }) => {
+      if (name !== 'close' || path !== layout.share(storageIndex, 0)) return undefined;
+      resolve();
+      return new Promise<void>((done) => (answer = done));
+    };
+  });
+  clock.advance(SETTLING_MS);
+  await held;
+  disk.delay = undefined;
+  await readTestWrite(store, { 0: { newLength: 0 } });
+  t.equal(await disk.readdir(layout.prefixDirectory(storageIndex)).then((names) => names.length), 0);
+  answer();
+  await settle();
+  t.equal((await store.figures()).readonly, false);
+  await writeMutable(store, [0], seededBytes('second', 300));
+  await store.close();
+});
+
+t.test('a change to several shares is carried to its end though the clock was set back', async (t) => {
+  const earlier = new SimDisk({ clockStep: () => 10 });
+  const first = await openStore(earlier);
+  await writeMutable(first, [1], seededBytes('first', 300));
+  await first.close();
+  let step = -1000;
+  const disk = new SimDisk({ history: true, clockStep: () => step }, earlier.root);
+  const store = await openStore(disk);
+  await store.addLease(storageIndex, leaseSecrets('other'));
+  step = 1;
+  let answer: () => void = () => undefined;
+  let renames = 0;
+  const held = new Promise<void>((resolve) => {
+    disk.delay = ({ name }) => {
+      if (name !== 'rename' || ++renames < 3) return undefined;
+      resolve();
+      return new Promise<void>((done) => (answer = done));
+    };
+  });
+  const writing = writeMutable(store, [0, 1], seededBytes('both', 300));
+  await held;
+  const states = statesNow(disk);
+  disk.delay = undefined;
+  const before = toHex(seededBytes('first', 300).subarray(0, 4));
+  const after = toHex(seededBytes('both', 300).subarray(0, 4));
+  const found = new Set<string>();
+  for (const state of states) found.add((await openedOn(state)).split(' ')[0] ?? '');
+  t.ok(states.length > 1, `${String(states.length)} states`);
+  t.strictSame(
+    [...found].filter((each) => each !== `none,${before}`),
+    [`${after},${after}`],
+  );
+  answer();
+  await writing;
+  await store.close();
+});

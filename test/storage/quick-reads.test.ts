@@ -3,51 +3,37 @@ import t from 'tap';
 import { openDiskStore } from '#storage/disk-store.js';
 import { nodeFileSystem } from '#storage/node-file-system.js';
 import type { FileSystem, OpenFile } from '#storage/file-system.js';
-import { QUICK_READ_PAUSE_MS, QUICK_READ_SIZE_MAX, QuickReads, SLOW_READ_MS } from '#storage/quick-reads.js';
+import { QuickCalls, SLOW_CALL_MS } from '#storage/quick-calls.js';
+import { QUICK_READ_SIZE_MAX, QuickReads } from '#storage/quick-reads.js';
 import { ManualClock } from '#test/fixtures/clock.js';
 import { seededBytes } from '#test/fixtures/crypto.js';
 import { sameBytes, storageIndex, store1, storeOptions } from '#test/fixtures/share-store.js';
 
 const file = { fd: 7 } as OpenFile;
 
-/** A system whose reads take `tookMs` each. */
-function systemOf(clock: ManualClock, tookMs: { value: number }): Pick<FileSystem, 'readSync'> {
-  return {
-    readSync: (fd, buffer, offset, length, position) => {
-      clock.advance(tookMs.value);
-      buffer.fill(fd + position, offset, offset + length);
-      return length;
-    },
-  };
-}
+const readSync: FileSystem['readSync'] = (fd, buffer, offset, length, position) => {
+  buffer.fill(fd + position, offset, offset + length);
+  return length;
+};
 
 t.test('a small read from an open file is done at once, any other is left to the threads', (t) => {
   const clock = new ManualClock();
-  const reads = new QuickReads(systemOf(clock, { value: 0 }), clock);
+  const calls = new QuickCalls(clock);
+  const reads = new QuickReads({ readSync }, calls);
   t.same(new Uint8Array(reads.read(file, 3, 2) ?? []), new Uint8Array([10, 10]));
   t.equal(reads.read(file, 0, QUICK_READ_SIZE_MAX)?.length, QUICK_READ_SIZE_MAX);
   t.equal(reads.read(file, 0, QUICK_READ_SIZE_MAX + 1), undefined, 'too large');
   t.equal(reads.read({} as OpenFile, 0, 2), undefined, 'a file of a simulated disk');
-  t.equal(new QuickReads({}, clock).read(file, 0, 2), undefined, 'a system that cannot');
-  t.equal(new QuickReads({ readSync: () => 1 }, clock).read(file, 0, 2), undefined, 'cut short');
+  t.equal(new QuickReads({}, calls).read(file, 0, 2), undefined, 'a system that cannot');
+  t.equal(new QuickReads({ readSync: () => 1 }, calls).read(file, 0, 2), undefined, 'cut short');
   const failing = (): number => {
     throw new Error('EIO');
   };
-  t.equal(new QuickReads({ readSync: failing }, clock).read(file, 0, 2), undefined, 'failed');
-  t.end();
-});
-
-t.test('after a slow read the threads read for a while', (t) => {
-  const clock = new ManualClock();
-  const tookMs = { value: SLOW_READ_MS + 1 };
-  const reads = new QuickReads(systemOf(clock, tookMs), clock);
-  t.ok(reads.read(file, 0, 1), 'the slow one itself is done');
-  tookMs.value = 0;
-  t.equal(reads.read(file, 0, 1), undefined);
-  clock.advance(QUICK_READ_PAUSE_MS - 1);
-  t.equal(reads.read(file, 0, 1), undefined);
-  clock.advance(1);
-  t.ok(reads.read(file, 0, 1));
+  t.equal(new QuickReads({ readSync: failing }, calls).read(file, 0, 2), undefined, 'failed');
+  calls.run(() => {
+    clock.advance(SLOW_CALL_MS + 1);
+  });
+  t.equal(reads.read(file, 0, 2), undefined, 'after a call that was slow');
   t.end();
 });
 
@@ -55,11 +41,11 @@ t.test('a share of a disk store gives its bytes at once, and none from behind it
   const clock = new ManualClock();
   const bytes = seededBytes('share', 10_000);
   let count = 0;
-  const readSync: FileSystem['readSync'] = (...args) => {
+  const counting: FileSystem['readSync'] = (...args) => {
     count += 1;
     return nodeFileSystem.readSync?.(...args) ?? 0;
   };
-  const fileSystem = { ...nodeFileSystem, readSync };
+  const fileSystem = { ...nodeFileSystem, readSync: counting };
   const store = await openDiskStore({ ...storeOptions(clock), directory: t.testdir(), fileSystem });
   t.teardown(() => store.close());
   await store1(store, 0, bytes);

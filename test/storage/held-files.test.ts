@@ -1,0 +1,60 @@
+/** Files that stay open for a while after they were placed. */
+import t from 'tap';
+import { HELD_FILE_COUNT_MAX, HeldFiles } from '#storage/held-files.js';
+import type { ShareFile } from '#storage/share-files.js';
+
+/** A file that tells when it is closed. */
+function fileThat(close: () => Promise<void>): ShareFile {
+  const refuse = (): Promise<never> => Promise.reject(new Error('it is only closed'));
+  return { size: 0, read: refuse, write: refuse, sync: refuse, close };
+}
+
+t.test(
+  'a file is closed once: when another takes its place, when it is let go, and when there are too many',
+  async (t) => {
+    const closed: string[] = [];
+    const file = (name: string): ShareFile =>
+      fileThat(() => {
+        closed.push(name);
+        return Promise.resolve();
+      });
+    const held = new HeldFiles();
+    held.hold('a', file('first'));
+    t.ok(held.has('a'));
+    held.hold('a', file('second'));
+    t.same(closed, ['first']);
+    held.letGo('a');
+    held.letGo('a');
+    t.notOk(held.has('a'));
+    t.same(closed, ['first', 'second']);
+    for (let i = 0; i <= HELD_FILE_COUNT_MAX; i++) held.hold(`many ${String(i)}`, file(String(i)));
+    t.same(closed.slice(2), ['0'], 'the longest held');
+    await held.close();
+    t.equal(closed.length, HELD_FILE_COUNT_MAX + 3);
+  },
+);
+
+t.test('who closes waits until all are closed, also those that fail', async (t) => {
+  const held = new HeldFiles();
+  let end: () => void = () => undefined;
+  const closing = new Promise<void>((resolve) => {
+    end = resolve;
+  });
+  held.hold(
+    'fails',
+    fileThat(() => Promise.reject(new Error('EIO'))),
+  );
+  held.hold(
+    'takes long',
+    fileThat(() => closing),
+  );
+  held.letGo('takes long');
+  let isClosed = false;
+  const done = held.close().then(() => {
+    isClosed = true;
+  });
+  await new Promise((resolve) => setImmediate(resolve));
+  t.equal(isClosed, false);
+  end();
+  await done;
+});
