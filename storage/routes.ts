@@ -16,6 +16,7 @@ import { acceptsText, announcedSize, Gatekeeper } from './authorization.js';
 import type { ConnectionTable } from './connection-table.js';
 import { PathTable } from './endpoint.js';
 import type { Endpoint, PathParameters } from './endpoint.js';
+import { defineBeginningsEndpoint } from './beginnings-endpoint.js';
 import { http2StreamOf } from './http2-request.js';
 import type { ChangeFeed } from './feed/change-feed.js';
 import { defineFeedEndpoint } from './feed/feed-endpoint.js';
@@ -70,16 +71,18 @@ export async function storageRoutes(app: FastifyInstance, options: StorageRoutes
     },
     { prefix: PREFIX },
   );
-  const { feed } = options;
-  if (feed === undefined) return;
+  const { feed, store } = options;
   await app.register(
     (scope, _, done) => {
-      scope.addHook('preClose', (closed) => {
-        feed.endAll();
-        closed();
-      });
+      if (feed !== undefined) {
+        scope.addHook('preClose', (closed) => {
+          feed.endAll();
+          closed();
+        });
+      }
       new StorageRoutes(scope, options, OWN_PREFIX).defineAll((define) => {
-        defineFeedEndpoint(define, feed);
+        defineBeginningsEndpoint(define, store);
+        if (feed !== undefined) defineFeedEndpoint(define, feed);
       });
       done();
     },

@@ -4,6 +4,7 @@
  * @see Tahoe-LAFS docs/specifications/http-storage-node-protocol.rst
  */
 import { formatBase32 } from '#core/base32.js';
+import { beginningsPath, beginningsReplySizeMax } from '#wire/beginnings.js';
 import { CHANGE_FEED_MEDIA_TYPE, changeFeedPath } from '#wire/change-feed.js';
 import {
   CBOR_MEDIA_TYPE,
@@ -83,6 +84,18 @@ export function readOperation(share: NamedShare, path: string, range: ByteRange)
     replySize: range.end - range.begin,
     statuses: [204, 206, 404],
     boundBody: (status, headers) => boundRead(range, status, headers),
+  };
+}
+
+/** The first bytes of all mutable shares. A 404 says that the server does not know of such a request. */
+export function beginningsOperation(storageIndex: Uint8Array, sizeBytes: number): Operation {
+  const replySize = beginningsReplySizeMax(sizeBytes);
+  return {
+    what: `looking at the shares of ${formatBase32(storageIndex)}`,
+    method: 'GET',
+    path: beginningsPath(storageIndex, sizeBytes),
+    statuses: [200, 404],
+    boundBody: boundCborUpTo(replySize),
   };
 }
 

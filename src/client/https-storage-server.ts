@@ -10,6 +10,7 @@
 import { formatBase32 } from '#core/base32.js';
 import type { Clock } from '#core/environment.js';
 import { isTahoeError, TahoeError } from '#core/errors.js';
+import { decodeBeginnings } from '#wire/beginnings.js';
 import type { Nurl } from '#wire/nurl.js';
 import {
   CBOR_MEDIA_TYPE,
@@ -31,6 +32,7 @@ import { ConnectionLane } from './connection-lane.js';
 import { bodySize } from './http-exchange.js';
 import type { ExchangeBody, ExchangeReply, ExchangeRequest } from './http-exchange.js';
 import {
+  beginningsOperation,
   checkRange,
   corruptOperation,
   dangerouslyFormatLeaseSecrets,
@@ -42,6 +44,8 @@ import {
 } from './https-operations.js';
 import type { Operation } from './https-operations.js';
 import { boundCbor, boundIgnored, checkAllocated, describeStatus, UnusableReply } from './https-replies.js';
+import { defaultHttpsLimits } from './https-limits.js';
+import type { HttpsLimits } from './https-limits.js';
 import { PinnedConnector } from './pinned-connector.js';
 import { shortNameOf } from './storage-server.js';
 import type {
@@ -54,40 +58,8 @@ import type {
   StorageServer,
 } from './storage-server.js';
 
-/** The bounds of one server's connections and calls. */
-export interface HttpsLimits {
-  /** Connections to the server at a time, each kept alive and with one call at a time; one more is for `version`. */
-  readonly connectionCountMax: number;
-  /** How many of them may be held by bodies that are made while they are sent; the others stay for short calls. */
-  readonly streamCountMax: number;
-  /** Calls at a time, running and waiting for a connection together; one more fails at once. */
-  readonly callCountMax: number;
-  /** TCP and TLS of one connection. */
-  readonly connectTimeoutMs: number;
-  /** A call that moves no bytes to speak of. */
-  readonly callTimeoutMs: number;
-  /** What is added to that for each byte to move: slower is given up. */
-  readonly rateMinBytesPerSecond: number;
-  /** Time in which no byte moves. */
-  readonly silenceTimeoutMs: number;
-  /** How long an idle connection is kept, unless the server names a shorter time. */
-  readonly idleTimeoutMs: number;
-}
-
-/** The limits unless told otherwise. */
-export const defaultHttpsLimits: HttpsLimits = {
-  connectionCountMax: 8,
-  streamCountMax: 4,
-  callCountMax: 256,
-  connectTimeoutMs: 10_000,
-  callTimeoutMs: 60_000,
-  rateMinBytesPerSecond: 16 * 1024,
-  silenceTimeoutMs: 60_000,
-  idleTimeoutMs: 30_000,
-};
-
-/** How the versions of servers begin that take long bodies piece by piece. */
-const STREAMING_VERSION = 'tallac/';
+/** How the versions of servers of our own kind begin. */
+const OWN_VERSION = 'tallac/';
 /** Feeds of one server at a time. */
 const FEED_COUNT_MAX = 4;
 /** After so long a feed without a heartbeat is given up; they come every 15 seconds. */
@@ -118,8 +90,10 @@ export class HttpsStorageServer implements StorageServer {
   readonly #versionLane: ConnectionLane;
   /** Those of feeds, which stay busy: one that finds no place fails. */
   readonly #feedLane: ConnectionLane;
-  /** Whether it takes long bodies piece by piece; the reference reads each body as a whole. */
-  #takesStreams = false;
+  /** Whether it is one of ours, which take long bodies piece by piece; the reference reads each body as a whole. */
+  #isOwnKind = false;
+  /** Whether it is of a release that did not know of beginnings. */
+  #lacksBeginnings = false;
   #streamCount = 0;
 
   constructor(options: HttpsStorageServerOptions) {
@@ -154,7 +128,7 @@ export class HttpsStorageServer implements StorageServer {
       options,
       this.#versionLane,
     );
-    this.#takesStreams = version.applicationVersion.startsWith(STREAMING_VERSION);
+    this.#isOwnKind = version.applicationVersion.startsWith(OWN_VERSION);
     return version;
   }
 
@@ -202,7 +176,7 @@ export class HttpsStorageServer implements StorageServer {
     options?: CallOptions,
   ): Promise<{ complete: boolean } | undefined> {
     // Never waiting for a connection: one that is held waits for other servers, whose connections wait for this one.
-    if (!this.#takesStreams || this.#streamCount >= this.#limits.streamCountMax) return undefined;
+    if (!this.#isOwnKind || this.#streamCount >= this.#limits.streamCountMax) return undefined;
     this.#streamCount += 1;
     try {
       const body = { size: range.end - range.begin, chunks };
@@ -322,6 +296,22 @@ export class HttpsStorageServer implements StorageServer {
   ): Promise<void> {
     const path = storagePath.corrupt(storageIndex, shareNumber);
     await this.#ask(corruptOperation({ storageIndex, shareNumber }, path, reason), options);
+  }
+
+  async readMutableBeginnings(
+    storageIndex: Uint8Array,
+    sizeBytes: number,
+    options?: CallOptions,
+  ): Promise<ReadonlyMap<number, Uint8Array> | undefined> {
+    if (!this.#isOwnKind || this.#lacksBeginnings) return undefined;
+    return this.#askCbor(
+      beginningsOperation(storageIndex, sizeBytes),
+      (body, status) => {
+        this.#lacksBeginnings = status === 404;
+        return status === 404 ? undefined : decodeBeginnings(body, sizeBytes);
+      },
+      options,
+    );
   }
 
   async reportMutableCorrupt(

@@ -17,6 +17,7 @@ const readOnlyOperations: ReadonlySet<OperationName> = new Set([
   'read',
   'listMutableShares',
   'readMutable',
+  'readMutableBeginnings',
 ]);
 /** Their body cannot be had again, what was done would make a second try fail, or their caller comes again itself. */
 const onceOnlyOperations: ReadonlySet<OperationName> = new Set(['streamWrite', 'readTestWrite', 'subscribe']);

@@ -6,7 +6,7 @@ import type { Clock } from '#core/environment.js';
 import type { StorageAnnouncement } from '#wire/announcement.js';
 import { AnyAddressServer } from './any-address-server.js';
 import { HttpsStorageServer } from './https-storage-server.js';
-import type { HttpsLimits } from './https-storage-server.js';
+import type { HttpsLimits } from './https-limits.js';
 import { RetryingServer } from './retrying-server.js';
 import type { StorageServer } from './storage-server.js';
 

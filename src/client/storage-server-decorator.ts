@@ -30,6 +30,7 @@ export type OperationName =
   | 'readTestWrite'
   | 'listMutableShares'
   | 'readMutable'
+  | 'readMutableBeginnings'
   | 'reportMutableCorrupt'
   | 'subscribe';
 
@@ -163,6 +164,18 @@ export abstract class StorageServerDecorator implements StorageServer {
     return this.around(
       'readMutable',
       (server, inner) => server.readMutable(storageIndex, shareNumber, range, inner),
+      options,
+    );
+  }
+
+  readMutableBeginnings(
+    storageIndex: Uint8Array,
+    sizeBytes: number,
+    options: CallOptions = {},
+  ): Promise<ReadonlyMap<number, Uint8Array> | undefined> {
+    return this.around(
+      'readMutableBeginnings',
+      async (server, inner) => server.readMutableBeginnings?.(storageIndex, sizeBytes, inner),
       options,
     );
   }

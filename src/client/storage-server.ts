@@ -147,6 +147,17 @@ export interface StorageServer extends ServerIdentity {
     options?: CallOptions,
   ): Promise<Uint8Array | undefined>;
 
+  /**
+   * The first `sizeBytes` bytes (at most BEGINNING_SIZE_MAX) of every mutable share that the server holds, by number.
+   * @returns undefined where such a request is not for this server: then `listMutableShares` and `readMutable` are the
+   *   way. A kind of server that never has it leaves it out.
+   */
+  readMutableBeginnings?(
+    storageIndex: Uint8Array,
+    sizeBytes: number,
+    options?: CallOptions,
+  ): Promise<ReadonlyMap<number, Uint8Array> | undefined>;
+
   /** As `reportCorrupt`, of a mutable share. */
   reportMutableCorrupt(
     storageIndex: Uint8Array,

@@ -8,6 +8,7 @@ import { FileStore } from '#client/file-store.js';
 import type { FileStoreContext } from '#client/file-store.js';
 import { Grid } from '#client/grid.js';
 import { openStorageServer } from '#client/server-opening.js';
+import { KnownVersions } from '#client/mutable/known-versions.js';
 import { WriterQueue } from '#client/mutable/writer-queue.js';
 import { createGateway } from '#gateway/gateway.js';
 import { storeServices } from '#gateway/services.js';
@@ -105,18 +106,15 @@ async function clientContext(options: ClientServiceOptions, grid: Grid): Promise
     discarded: collectorOfDiscarded(),
     seen,
     writers: new WriterQueue(),
+    known: new KnownVersions(),
     takeKey: keysOf(options),
   };
 }
 
-/** Keys are made from the first time on that somebody wants one. */
-function keysOf({ closers, crypto, log }: ClientServiceOptions): (signal: AbortSignal) => Promise<Uint8Array> {
-  let pool: RsaKeyPool | undefined;
-  closers.add('the keys', async () => pool?.close());
-  return (signal) => {
-    pool ??= new RsaKeyPool({ generate: () => crypto.generateRsaKey(), log });
-    return pool.takeKey(signal);
-  };
+function keysOf({ clock, closers, crypto, log }: ClientServiceOptions): (signal: AbortSignal) => Promise<Uint8Array> {
+  const pool = new RsaKeyPool({ generate: () => crypto.generateRsaKey(), clock, log });
+  closers.add('the keys', () => pool.close());
+  return (signal) => pool.takeKey(signal);
 }
 
 function servicesOf(options: ClientServiceOptions, grid: Grid, context: FileStoreContext): GatewayServices {

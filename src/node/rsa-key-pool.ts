@@ -1,14 +1,19 @@
 /**
- * A few RSA keys that are ready, so that a new mutable file need not wait for one: some tenths of a second each.
+ * RSA keys that are ready, so that a new mutable file need not wait for one: some tenths of a second each.
  *
- * Keys are made off the main thread (`RsaCrypto.generateRsaKey`), one at a time while nobody waits and two at a time
- * while somebody does. A key is given away once.
+ * Keys are made off the main thread (`RsaCrypto.generateRsaKey`), two at a time while somebody waits, else one at a
+ * time: at once while fewer are ready than a pair, and the rest when nobody has asked for a while, so that keys for
+ * later take no time from the work of now. A key is given away once.
  */
-import type { Log } from '#core/environment.js';
+import type { Clock, Log } from '#core/environment.js';
 import { reasonOf, TahoeError } from '#core/errors.js';
 
-/** Keys that are kept ready. */
-const READY_KEYS = 2;
+/** Keys that are kept ready: as many files can be made one after the other without a wait. */
+export const READY_KEYS = 32;
+/** So many are made ready although somebody asked a moment ago. */
+const URGENT_KEYS = 2;
+/** After so long without a question the rest are made, in milliseconds. */
+const IDLE_MS = 5_000;
 /** Keys that are being made at a time. */
 const GENERATIONS_MAX = 2;
 /** Callers that may wait for a key. */
@@ -18,6 +23,7 @@ const WAITERS_MAX = 1_000;
 export interface RsaKeyPoolOptions {
   /** Makes a key off the calling thread: PKCS#8 DER. */
   readonly generate: () => Promise<Uint8Array>;
+  readonly clock: Clock;
   readonly log: Log;
 }
 
@@ -38,10 +44,13 @@ export class RsaKeyPool {
   readonly #waiters = new Set<Waiter>();
   readonly #generations = new Set<Promise<void>>();
   #isClosed = false;
+  #isIdle = false;
+  #cancelIdle: () => void = () => undefined;
 
+  /** Nothing is made before the first wait is over, or somebody asks. */
   constructor(options: RsaKeyPoolOptions) {
     this.#options = options;
-    this.#refill();
+    this.#awaitIdleness();
   }
 
   /**
@@ -55,6 +64,7 @@ export class RsaKeyPool {
       throw new TahoeError('ERR_TOO_MANY', { what: 'requests for a new key', limit: WAITERS_MAX });
     }
     const key = this.#ready.shift() ?? this.#nextKey(signal);
+    this.#awaitIdleness();
     this.#refill();
     return key;
   }
@@ -62,6 +72,7 @@ export class RsaKeyPool {
   /** Refuses whoever waits, and ends when no key is being made any more. */
   async close(): Promise<void> {
     this.#isClosed = true;
+    this.#cancelIdle();
     for (const waiter of [...this.#waiters]) waiter.refuse(cancelled());
     this.#ready.length = 0;
     await Promise.all(this.#generations);
@@ -94,8 +105,18 @@ export class RsaKeyPool {
     });
   }
 
+  #awaitIdleness(): void {
+    this.#isIdle = false;
+    this.#cancelIdle();
+    this.#cancelIdle = this.#options.clock.schedule(IDLE_MS, () => {
+      this.#isIdle = true;
+      this.#refill();
+    });
+  }
+
   #refill(): void {
-    const wanted = READY_KEYS - this.#ready.length + this.#waiters.size;
+    const ready = this.#isIdle ? READY_KEYS : URGENT_KEYS;
+    const wanted = ready - this.#ready.length + this.#waiters.size;
     const most = Math.min(wanted, this.#waiters.size > 0 ? GENERATIONS_MAX : 1);
     while (!this.#isClosed && this.#generations.size < most) {
       const generation = this.#generate().then((goesOn) => {

@@ -2,7 +2,8 @@
 import t from 'tap';
 import type { Test } from 'tap';
 import { formatBase32 } from '#core/base32.js';
-import type { HttpsLimits, HttpsStorageServer } from '#client/https-storage-server.js';
+import type { HttpsLimits } from '#client/https-limits.js';
+import type { HttpsStorageServer } from '#client/https-storage-server.js';
 import { createTlsIdentity } from '#test/fixtures/certificates.js';
 import { ManualClock, settle } from '#test/fixtures/clock.js';
 import { seededBytes } from '#test/fixtures/crypto.js';

@@ -3,7 +3,8 @@ import t from 'tap';
 import { silentLog } from '#core/environment.js';
 import { equalBytes, utf8 } from '#core/bytes.js';
 import { createBulkCrypto, createCrypto } from '#node/crypto-choice.js';
-import { RsaKeyPool } from '#node/rsa-key-pool.js';
+import { READY_KEYS, RsaKeyPool } from '#node/rsa-key-pool.js';
+import { ManualClock } from '../fixtures/clock.js';
 import { crypto } from '../fixtures/crypto.js';
 
 /** A maker of keys whose keys come when the test says so: key n is one byte, n. */
@@ -38,28 +39,61 @@ function settled(): Promise<void> {
   });
 }
 
-function poolOf(maker: Maker): RsaKeyPool {
-  return new RsaKeyPool({ generate: maker.generate, log: silentLog });
+/** A pool whose clock is the test's. */
+function poolOf(maker: Maker, clock = new ManualClock()): RsaKeyPool {
+  return new RsaKeyPool({ generate: maker.generate, clock, log: silentLog });
 }
 
 t.test('two keys are made ready, one after the other, and each is given once', async (t) => {
   const maker = new Maker();
   const pool = poolOf(maker);
-  t.equal(maker.underWay, 1);
-  await maker.finishOne();
-  t.equal(maker.underWay, 1);
-  await maker.finishOne();
-  t.equal(maker.underWay, 0, 'no more are made');
-  t.same(await pool.takeKey(), Uint8Array.of(1));
-  t.equal(maker.underWay, 1, 'what is taken is made anew');
-  t.same(await pool.takeKey(), Uint8Array.of(2));
-  const third = pool.takeKey();
+  t.equal(maker.underWay, 0, 'nothing is made before anybody asks');
+  const zeroth = pool.takeKey();
   t.equal(maker.underWay, 2, 'two at a time while somebody waits');
   await maker.finishOne();
-  t.same(await third, Uint8Array.of(3));
+  t.same(await zeroth, Uint8Array.of(1));
+  await maker.finishOne();
+  t.equal(maker.underWay, 1, 'one at a time while nobody does');
+  await maker.finishOne();
+  t.equal(maker.underWay, 0, 'no more are made');
+  t.same(await pool.takeKey(), Uint8Array.of(2));
+  t.equal(maker.underWay, 1, 'what is taken is made anew');
+  t.same(await pool.takeKey(), Uint8Array.of(3));
+  const third = pool.takeKey();
+  t.equal(maker.underWay, 2);
+  await maker.finishOne();
+  t.same(await third, Uint8Array.of(4));
   await maker.finishOne();
   await maker.finishOne();
   await pool.close();
+});
+
+t.test('an idle pool fills up, one key at a time, and stops when somebody asks', async (t) => {
+  const maker = new Maker();
+  const clock = new ManualClock();
+  const pool = poolOf(maker, clock);
+  clock.advance(4_999);
+  t.equal(maker.underWay, 0);
+  clock.advance(1);
+  for (let made = 0; made < READY_KEYS; made++) {
+    t.equal(maker.underWay, 1);
+    await maker.finishOne();
+  }
+  t.equal(maker.underWay, 0, 'no more than that');
+  for (let i = 1; i <= READY_KEYS - 2; i++) t.same(await pool.takeKey(), Uint8Array.of(i));
+  t.equal(maker.underWay, 0, 'nothing is made beside the work');
+  clock.advance(4_999);
+  await pool.takeKey();
+  t.equal(maker.underWay, 1, 'one for the pair that is always made');
+  await maker.finishOne();
+  clock.advance(4_999);
+  t.equal(maker.underWay, 0, 'the wait began anew');
+  clock.advance(1);
+  t.equal(maker.underWay, 1);
+  const closed = pool.close();
+  await maker.finishOne();
+  await closed;
+  t.same([maker.underWay, clock.pending], [0, 0]);
 });
 
 t.test('who waits is served in order; who gives up takes no key along', async (t) => {
@@ -80,7 +114,9 @@ t.test('who waits is served in order; who gives up takes no key along', async (t
 
 t.test('a failure reaches who waits, and is tried again only when somebody asks', async (t) => {
   const maker = new Maker();
-  const pool = poolOf(maker);
+  const clock = new ManualClock();
+  const pool = poolOf(maker, clock);
+  clock.advance(5_000);
   await maker.failOne();
   t.equal(maker.underWay, 0);
   const refused = t.rejects(pool.takeKey(), { message: 'no luck' });

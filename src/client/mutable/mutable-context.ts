@@ -4,6 +4,7 @@
 import type { CryptoProvider } from '#core/crypto.js';
 import type { Clock, Log, Random } from '#core/environment.js';
 import type { StorageServer } from '../storage-server.js';
+import type { KnownVersions } from './known-versions.js';
 import type { SeenVersions } from './seen-versions.js';
 import type { WriterQueue } from './writer-queue.js';
 
@@ -27,6 +28,8 @@ export interface MutableContext {
   serversFor(storageIndex: Uint8Array): readonly StorageServer[];
   readonly seen: SeenVersions;
   readonly writers: WriterQueue;
+  /** What need not be fetched again; without it everything is. */
+  readonly known?: KnownVersions;
   /** Gives a new RSA key as PKCS#8 DER, from a pool; without it each is made when it is wanted. */
   readonly takeKey?: (signal: AbortSignal) => Promise<Uint8Array>;
   /** Of MDMF segments, in bytes, where it is not the usual one. */

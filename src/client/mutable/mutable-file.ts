@@ -6,27 +6,27 @@
  * `modify` then tries again on top of what the other wrote. A version older than one that this node has seen is refused.
  * @see Tahoe-LAFS docs/specifications/mutable.rst
  */
-import { formatBase32 } from '#core/base32.js';
 import { equalBytes } from '#core/bytes.js';
 import { isTahoeError, TahoeError } from '#core/errors.js';
 import { accessOf } from '#core/mutable/access.js';
 import type { MutableAccess, MutableCapability } from '#core/mutable/access.js';
-import { decryptPrivateKey, mutableKeysOf } from '#core/mutable/keys.js';
 import type { MutableKeys } from '#core/mutable/keys.js';
 import type { MutableVersion } from '#core/mutable/version.js';
 import type { ByteRange } from '#wire/storage.js';
 import { pause } from '../deadline.js';
 import { backOffMs, MODIFY_ATTEMPTS } from './back-off.js';
-import { BlockRace } from './block-race.js';
+import { fetchKeys } from './fetch-keys.js';
 import { endless } from './mutable-context.js';
 import type { MutableContext } from './mutable-context.js';
 import { publish } from './publish.js';
+import { changedBy, onOwnWork } from './own-work.js';
 import type { PublishResult } from './publish.js';
-import { remember } from './seen-versions.js';
+import { checkNotRolledBack, remember } from './seen-versions.js';
 import type { FoundVersion, Servermap } from './servermap.js';
 import { updateServermap } from './servermap-update.js';
 import type { ServermapMode } from './servermap-update.js';
 import { updateInPlace } from './update.js';
+import { shortage } from './shortage.js';
 import { checkOffset, spliced } from './splice.js';
 import { checkContentsSize, VersionReader } from './version-reader.js';
 
@@ -37,8 +37,6 @@ const READ_AGAIN_MS = 1_000;
 const RETRY_PATIENCE_MS = 5_000;
 /** So is it where the shares that a reader has found are not enough. */
 const SEARCH_PATIENCE_MS = 3_000;
-/** After so long another share is asked for the private key: it is short, and one answer is enough. */
-const KEY_HEDGE_MS = 500;
 
 /** How an operation runs. */
 export interface OperationOptions {
@@ -92,7 +90,9 @@ export class MutableFile {
   async read(range: ByteRange = WHOLE, options: OperationOptions = {}): Promise<VersionContents> {
     return this.#reading(options, async (reader, signal) => {
       checkContentsSize(Math.min(range.end, reader.size) - range.begin);
-      return { bytes: await reader.bytes(range, signal), version: reader.version };
+      const { version } = reader;
+      if (range.begin > 0 || range.end < reader.size) return { bytes: await reader.bytes(range, signal), version };
+      return { bytes: await this.#whole(reader, signal), version };
     });
   }
 
@@ -120,8 +120,12 @@ export class MutableFile {
    */
   async overwrite(contents: Uint8Array, options: OperationOptions = {}): Promise<MutableVersion> {
     return this.#writing('overwriting a file', options, async (signal) => {
+      const own = await onOwnWork(this.#context, this.storageIndex, ({ map }) =>
+        this.#publish(map, contents, false, signal),
+      );
+      if (own !== undefined && own !== 'met') return own.version;
       const map = await this.#look('write', signal);
-      return (await this.#publish(map, contents, false, signal)).version;
+      return (await this.#publish(map, contents, own === 'met', signal)).version;
     });
   }
 
@@ -133,7 +137,7 @@ export class MutableFile {
    * @throws as `overwrite` and `read`, and what `change` throws.
    */
   async modify(change: Change, options: OperationOptions = {}): Promise<MutableVersion> {
-    return this.#writing('changing a file', options, (signal) => this.#modify(change, options, signal));
+    return this.#writing('changing a file', options, (signal) => this.#change(change, options, signal));
   }
 
   /**
@@ -144,16 +148,21 @@ export class MutableFile {
   async update(offset: number, bytes: Uint8Array, options: OperationOptions = {}): Promise<MutableVersion> {
     const splice: Change = (old) => spliced(old, offset, bytes, this.#access.format);
     return this.#writing('changing a file', options, async (signal) => {
-      const attempt = (): Promise<MutableVersion | undefined> => this.#updateInPlace(offset, bytes, options, signal);
+      if (this.#access.format === 'sdmf') return this.#change(splice, options, signal);
+      const own = await onOwnWork(this.#context, this.storageIndex, async ({ map }) => {
+        const size = map.best()?.version.dataSize ?? 0;
+        return offset > size ? undefined : this.#updateOn(map, offset, bytes, signal);
+      });
+      if (own !== undefined && own !== 'met') return own.version;
       try {
-        const version = await attempt();
+        const version = await this.#updateInPlace(offset, bytes, options, signal);
         if (version !== undefined) return version;
       } catch (error) {
         if (!isTahoeError(error, 'ERR_UNCOORDINATED_WRITE')) throw error;
         await pause(this.#context.clock, backOffMs(this.#context.random, 1), signal);
-        return this.#modify(splice, options, signal, 2);
+        return this.#modify(splice, options, signal, { firstAttempt: 2, isFirst: false });
       }
-      return this.#modify(splice, options, signal);
+      return this.#modify(splice, options, signal, own === 'met' ? { isFirst: false } : {});
     });
   }
 
@@ -166,13 +175,22 @@ export class MutableFile {
   async republish(map: Servermap, options: OperationOptions = {}): Promise<PublishResult> {
     return this.#writing('repairing a file', options, async (signal) => {
       const found = map.best();
-      if (found === undefined) throw this.#shortage(map);
-      await this.#checkNotRolledBack(found.version, options);
+      if (found === undefined) throw shortage(map, this.storageIndex, this.#context.encoding.needed);
+      await checkNotRolledBack(this.#context, this.storageIndex, found.version, options);
       const reader = this.#readerOf({ found, map });
       checkContentsSize(reader.size);
       const contents = await reader.bytes(WHOLE, signal);
       return this.#publish(map, contents, false, signal, true);
     });
+  }
+
+  async #change(change: Change, options: OperationOptions, signal: AbortSignal): Promise<MutableVersion> {
+    const own = await onOwnWork(this.#context, this.storageIndex, async ({ contents, map }) => {
+      const changed = contents && (await changedBy(change, contents));
+      return changed && this.#publish(map, changed, true, signal);
+    });
+    if (own !== undefined && own !== 'met') return own.version;
+    return this.#modify(change, options, signal, own === 'met' ? { isFirst: false } : {});
   }
 
   async #updateInPlace(
@@ -181,17 +199,26 @@ export class MutableFile {
     options: OperationOptions,
     signal: AbortSignal,
   ): Promise<MutableVersion | undefined> {
-    if (this.#access.format !== 'mdmf' || bytes.length === 0) return undefined;
-    const best = await this.#best('write', options, signal);
-    if (best.found.version.format !== 'mdmf') return undefined;
-    const { dataSize } = best.found.version;
-    checkOffset(offset, dataSize);
+    if (bytes.length === 0) return undefined;
+    const { map } = await this.#best('write', options, signal);
+    return (await this.#updateOn(map, offset, bytes, signal))?.version;
+  }
+
+  /** @returns undefined when the file has to be published whole. */
+  async #updateOn(
+    map: Servermap,
+    offset: number,
+    bytes: Uint8Array,
+    signal: AbortSignal,
+  ): Promise<PublishResult | undefined> {
+    const found = map.best();
+    if (found?.version.format !== 'mdmf' || bytes.length === 0) return undefined;
+    checkOffset(offset, found.version.dataSize);
     checkContentsSize(bytes.length);
-    const keys = await this.#fetchKeys(best.map, signal);
-    const reader = this.#readerOf(best);
-    const request = { context: this.#context, keys, ...best, reader, offset, bytes, signal };
+    const keys = await this.#fetchKeys(map, signal);
+    const reader = this.#readerOf({ map, found });
     try {
-      return (await updateInPlace(request))?.version;
+      return await updateInPlace({ context: this.#context, keys, map, found, reader, offset, bytes, signal });
     } catch (error) {
       // Somebody overwrote what was to be kept: the whole way finds out what is there now.
       if (isTahoeError(error, 'ERR_NOT_ENOUGH_SHARES')) return undefined;
@@ -203,12 +230,12 @@ export class MutableFile {
     change: Change,
     options: OperationOptions,
     signal: AbortSignal,
-    firstAttempt = 1,
+    { firstAttempt = 1, isFirst = true }: { readonly firstAttempt?: number; readonly isFirst?: boolean } = {},
   ): Promise<MutableVersion> {
     const { clock, random } = this.#context;
     for (let attempt = firstAttempt; ; attempt++) {
       try {
-        return await this.#modifyOnce(change, options, attempt === 1, signal);
+        return await this.#modifyOnce(change, options, isFirst && attempt === 1, signal);
       } catch (error) {
         if (!isTahoeError(error, 'ERR_UNCOORDINATED_WRITE') || attempt >= MODIFY_ATTEMPTS) throw error;
         await pause(clock, backOffMs(random, attempt), signal);
@@ -253,8 +280,18 @@ export class MutableFile {
       const reader = this.#readerOf(best);
       checkContentsSize(reader.size);
       const { version } = reader;
-      return { reader, read: async () => ({ bytes: await reader.bytes(WHOLE, signal), version, map: best.map }) };
+      return { reader, read: async () => ({ bytes: await this.#whole(reader, signal), version, map: best.map }) };
     });
+  }
+
+  /** All contents, which the caller owns: from memory where this version was read or written before. */
+  async #whole(reader: VersionReader, signal: AbortSignal): Promise<Uint8Array> {
+    const { known } = this.#context;
+    const kept = known?.of(this.storageIndex, reader.version).contents;
+    if (kept !== undefined) return kept.slice();
+    const contents = await reader.bytes(WHOLE, signal);
+    known?.keep(this.storageIndex, reader.version, { ...known.of(this.storageIndex, reader.version), contents });
+    return contents;
   }
 
   async #reading<Result>(
@@ -295,11 +332,11 @@ export class MutableFile {
       const map = await this.#look(mode, signal, patienceMs);
       const found = map.best();
       if (found !== undefined) {
-        await this.#checkNotRolledBack(found.version, options);
+        await checkNotRolledBack(this.#context, this.storageIndex, found.version, options);
         return { map, found };
       }
       const isMoving = map.versions().length > 1;
-      if (!isMoving || attempt >= READ_ATTEMPTS) throw this.#shortage(map);
+      if (!isMoving || attempt >= READ_ATTEMPTS) throw shortage(map, this.storageIndex, this.#context.encoding.needed);
       await pause(this.#context.clock, READ_AGAIN_MS, signal);
     }
   }
@@ -318,15 +355,6 @@ export class MutableFile {
     });
   }
 
-  async #checkNotRolledBack(version: MutableVersion, { acceptOlder }: OperationOptions): Promise<void> {
-    const seen = await this.#context.seen.highest(this.storageIndex);
-    if (seen === undefined || version.sequenceNumber >= seen.sequenceNumber) return;
-    const { sequenceNumber } = version;
-    const facts = { storageIndex: formatBase32(this.storageIndex), sequenceNumber, highest: seen.sequenceNumber };
-    this.#context.log.error('mutable file rolled back', facts);
-    if (acceptOlder !== true) throw new TahoeError('ERR_ROLLED_BACK', facts);
-  }
-
   #readerOf({ found, map }: BestVersion): VersionReader {
     const { readKey, storageIndex } = this.#access;
     if (readKey === undefined) throw cannotRead();
@@ -340,20 +368,7 @@ export class MutableFile {
   /** The keys, from the private key that every share carries. */
   async #fetchKeys(map: Servermap, signal: AbortSignal): Promise<MutableKeys> {
     if (this.#keys !== undefined) return this.#keys;
-    const { crypto } = this.#context;
-    const { storageIndex, writeKey } = this.#access;
-    if (writeKey === undefined) throw new RangeError('writing takes a write key');
-    const { shares } = map;
-    if (shares.length === 0) throw this.#shortage(map);
-    const race = new BlockRace({ ...this.#context, storageIndex, shares, map, needed: 1, hedgeDelayMs: KEY_HEDGE_MS });
-    const [answer] = await race.collect(
-      1,
-      0,
-      async (share, ended) => decryptPrivateKey(crypto, writeKey, await share.encryptedPrivateKey(ended)),
-      signal,
-    );
-    if (answer === undefined) throw new RangeError('a collection of one has one answer');
-    this.#keys = mutableKeysOf(crypto, answer.value);
+    this.#keys = await fetchKeys(this.#context, this.#access, map, signal);
     return this.#keys;
   }
 
@@ -367,19 +382,6 @@ export class MutableFile {
       throw new TahoeError('ERR_AUTHORITY', { what, needed: 'write', held: readKey === undefined ? 'verify' : 'read' });
     }
     return this.#context.writers.run(this.storageIndex, signal, () => action(signal));
-  }
-
-  #shortage(map: Servermap): TahoeError {
-    const [newest] = map.versions();
-    const storageIndex = formatBase32(this.storageIndex);
-    const failures = [...map.failures].slice(0, 5).map(([server, reason]) => `${server.shortName}: ${reason}`);
-    const asked = `${String(map.answered.size)} servers answered`;
-    const detail = [asked, ...failures].join('; ');
-    if (newest === undefined) {
-      return new TahoeError('ERR_NO_SHARES', { storageIndex, needed: this.#context.encoding.needed, detail });
-    }
-    const { distinct, version } = newest;
-    return new TahoeError('ERR_NOT_ENOUGH_SHARES', { storageIndex, needed: version.needed, found: distinct, detail });
   }
 }
 

@@ -19,6 +19,7 @@ import { TahoeError } from '#core/errors.js';
 import type { Encoding } from '#core/immutable/parameters.js';
 import { encodeVersion, saltsFrom } from '#core/mutable/encoder.js';
 import type { MutableKeys } from '#core/mutable/keys.js';
+import { MUTABLE_HEADER_SIZE_MAX } from '#core/mutable/layout.js';
 import { encodeCheckstring } from '#core/mutable/version.js';
 import type { MutableVersion } from '#core/mutable/version.js';
 import type { MutableFormat } from '#core/capability/types.js';
@@ -31,6 +32,7 @@ import { happinessOf } from './servermap.js';
 import type { Servermap } from './servermap.js';
 import { SharePush } from './share-push.js';
 import { checkContentsSize } from './version-reader.js';
+import { writtenMap } from './written-map.js';
 
 /** How many servers' reasons a failure names. */
 const REASONS_MAX = 5;
@@ -72,7 +74,7 @@ export async function publish(request: PublishRequest): Promise<PublishResult> {
   const servers = candidates(request);
   checkSpread(request, Math.min(servers.length, encoding.total), 'servers that answer');
   const sequenceNumber = await nextSequenceNumber(context, keys.storageIndex, map);
-  const { shares, version } = encodeVersion(
+  const { recordHashes, shares, version } = encodeVersion(
     context.crypto,
     keys,
     { format, sequenceNumber, encoding, contents, segmentSizeMax: context.mdmfSegmentSize },
@@ -84,7 +86,14 @@ export async function publish(request: PublishRequest): Promise<PublishResult> {
   };
   const push = new SharePush({ context, keys, version, map, writesOf, signal });
   await pushEverywhere(push, request, servers);
-  return concludePublish(request, push, version);
+  const result = await concludePublish(request, push, version);
+  const header = (shares[0] ?? new Uint8Array(0)).slice(0, MUTABLE_HEADER_SIZE_MAX);
+  context.known?.keep(keys.storageIndex, version, {
+    contents,
+    recordHashes: format === 'mdmf' ? recordHashes : undefined,
+    written: writtenMap(context, keys.storageIndex, version, header, push),
+  });
+  return result;
 }
 
 /** The number after every one that was seen. */
@@ -110,7 +119,7 @@ export async function concludePublish(
   const happiness = happinessOf(push.placed);
   const reasons = [...push.failures].slice(0, REASONS_MAX).map(([server, reason]) => `${server.shortName}: ${reason}`);
   checkSpread(request, distinct < encoding.needed ? 0 : happiness, reasons.join('; ') || 'no server failed');
-  await remember(context, keys.storageIndex, version);
+  await (push.remembered ?? remember(context, keys.storageIndex, version));
   const storageIndex = formatBase32(keys.storageIndex);
   if (happiness < context.encoding.happy) {
     context.log.warn('mutable file on few servers', { storageIndex, happiness, happy: context.encoding.happy });

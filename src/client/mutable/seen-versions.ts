@@ -2,9 +2,10 @@
  * The highest version of each mutable file that this node has read or written, so that servers cannot pass an older
  * one off as the newest. Only versions that were whole are kept: one that a writer left unfinished may never be.
  */
+import { formatBase32 } from '#core/base32.js';
 import { toHex } from '#core/bytes.js';
 import type { Log } from '#core/environment.js';
-import { reasonOf } from '#core/errors.js';
+import { reasonOf, TahoeError } from '#core/errors.js';
 
 /** What is remembered of a version. */
 export interface SeenVersion {
@@ -32,6 +33,20 @@ export async function remember(
   } catch (error) {
     log.error('seen version not kept', { reason: reasonOf(error) });
   }
+}
+
+/** @throws ERR_ROLLED_BACK when a higher version was seen, unless `acceptOlder` says that this is known. */
+export async function checkNotRolledBack(
+  { log, seen }: { readonly log: Log; readonly seen: SeenVersions },
+  storageIndex: Uint8Array,
+  { sequenceNumber }: SeenVersion,
+  { acceptOlder }: { readonly acceptOlder?: boolean },
+): Promise<void> {
+  const highest = (await seen.highest(storageIndex))?.sequenceNumber ?? 0;
+  if (sequenceNumber >= highest) return;
+  const facts = { storageIndex: formatBase32(storageIndex), sequenceNumber, highest };
+  log.error('mutable file rolled back', facts);
+  if (acceptOlder !== true) throw new TahoeError('ERR_ROLLED_BACK', facts);
 }
 
 /** How many files are remembered; those that were touched longest ago are forgotten. */

@@ -1,5 +1,6 @@
 /**
- * Asks one server what it holds of a mutable file: lists its shares, opens each, and verifies keys and signature.
+ * Asks one server what it holds of a mutable file: lists its shares, opens each (in one request where the server knows
+ * of such a thing), and verifies keys and signature.
  *
  * A signature is verified once for all shares that carry the same one over the same version; a share that carries
  * another one has it verified anew, so that damage to one share's signature shows.
@@ -78,10 +79,20 @@ export async function queryServer(
   listener: QueryListener,
   signal: AbortSignal,
 ): Promise<void> {
+  const beginnings = await server.readMutableBeginnings?.(file.storageIndex, OPEN_SIZE, { signal });
+  if (beginnings !== undefined) {
+    for (const [shareNumber, beginning] of beginnings) {
+      await openShare(file, { server, shareNumber }, beginning, verified, listener, signal);
+    }
+    return;
+  }
   const shareNumbers = [...(await server.listMutableShares(file.storageIndex, { signal }))];
   const open = async (): Promise<void> => {
     for (let next = shareNumbers.shift(); next !== undefined; next = shareNumbers.shift()) {
-      await openShare(file, server, next, verified, listener, signal);
+      const range = { begin: 0, end: OPEN_SIZE };
+      const beginning = await server.readMutable(file.storageIndex, next, range, { signal });
+      if (beginning === undefined) continue; // it went away after it was listed
+      await openShare(file, { server, shareNumber: next }, beginning, verified, listener, signal);
     }
   };
   await Promise.all(Array.from({ length: Math.min(OPENING_MAX, shareNumbers.length) }, open));
@@ -89,15 +100,13 @@ export async function queryServer(
 
 async function openShare(
   file: QueriedFile,
-  server: StorageServer,
-  shareNumber: number,
+  { server, shareNumber }: Pick<BadShare, 'server' | 'shareNumber'>,
+  beginning: Uint8Array,
   verified: VerifiedSignatures,
   listener: QueryListener,
   signal: AbortSignal,
 ): Promise<void> {
   const { crypto, storageIndex } = file;
-  const beginning = await server.readMutable(storageIndex, shareNumber, { begin: 0, end: OPEN_SIZE }, { signal });
-  if (beginning === undefined) return; // it went away after it was listed
   try {
     const share = new MutableShareReader({ crypto, storageIndex, server, shareNumber }, beginning);
     await verified.verify(share, signal);

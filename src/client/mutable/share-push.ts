@@ -21,6 +21,7 @@ import { withDeadline } from '../deadline.js';
 import type { StorageServer } from '../storage-server.js';
 import type { Placement } from './goal.js';
 import type { MutableContext } from './mutable-context.js';
+import { remember } from './seen-versions.js';
 import type { Servermap } from './servermap.js';
 
 /** The shares of one server are written in requests of about this size, in bytes. */
@@ -40,7 +41,7 @@ export interface ShareWrites {
 
 /** What is written, and on top of what. */
 export interface SharePushOptions {
-  readonly context: Pick<MutableContext, 'crypto' | 'clock' | 'log' | 'leaseSecret'>;
+  readonly context: Pick<MutableContext, 'crypto' | 'clock' | 'log' | 'leaseSecret' | 'seen'>;
   readonly keys: Pick<MutableKeys, 'storageIndex' | 'writeKey'>;
   readonly version: MutableVersion;
   /** What was seen before. */
@@ -63,6 +64,8 @@ export class SharePush {
   readonly failures = new Map<StorageServer, string>();
   /** What shows that somebody else is writing. */
   readonly surprises: string[] = [];
+  /** Begun when as many shares are there as the version needs: it can be read from then on. */
+  remembered: Promise<void> | undefined;
   readonly #options: SharePushOptions;
   readonly #checkstring: Uint8Array;
 
@@ -179,8 +182,15 @@ export class SharePush {
       if (isExpected || beginning === undefined || !this.#isSurprise(server, shareNumber, beginning)) continue;
       this.surprises.push(`share ${String(shareNumber)} on ${server.shortName} is of another version`);
     }
-    if (success) this.placed.push(...placements);
+    if (success) this.#place(placements);
     else this.surprises.push(`${server.shortName} holds other shares than before`);
+  }
+
+  #place(placements: readonly Placement[]): void {
+    this.placed.push(...placements);
+    const { context, keys, version } = this.#options;
+    const distinct = new Set(this.placed.map(({ shareNumber }) => shareNumber)).size;
+    if (distinct >= version.needed) this.remembered ??= remember(context, keys.storageIndex, version);
   }
 
   /** Whether a share that was not to be written shows another writer: it is neither ours, nor known, nor older. */

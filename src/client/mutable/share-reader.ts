@@ -44,15 +44,18 @@ export class MutableShareReader {
   readonly file: FileParameters;
   readonly #options: ShareReaderOptions;
   readonly #beginning: Uint8Array;
+  readonly #isAll: boolean;
   #tree: Promise<MerkleVerifier> | undefined;
   #treeQueue: Promise<unknown> = Promise.resolve();
 
   /**
-   * @param beginning - the share's first OPEN_SIZE bytes, or all of it.
+   * @param beginning - the share's first bytes, its header among them.
+   * @param isAll - whether that is all of it: it is when fewer than OPEN_SIZE were there to be read.
    * @throws ERR_SHARE_LAYOUT when its header is not usable, or the share cannot be the version's.
    */
-  constructor(options: ShareReaderOptions, beginning: Uint8Array) {
+  constructor(options: ShareReaderOptions, beginning: Uint8Array, isAll = beginning.length < OPEN_SIZE) {
     this.#options = options;
+    this.#isAll = isAll;
     this.#beginning = beginning;
     this.server = options.server;
     this.shareNumber = options.shareNumber;
@@ -210,7 +213,7 @@ export class MutableShareReader {
   async #bytes(begin: number, end: number, signal: AbortSignal): Promise<Uint8Array> {
     if (end <= this.#beginning.length) return this.#beginning.subarray(begin, end);
     if (begin === end) return new Uint8Array(0);
-    if (this.#beginning.length < OPEN_SIZE) throw layoutError(`it ends before byte ${String(end)}`);
+    if (this.#isAll) throw layoutError(`it ends before byte ${String(end)}`);
     const { server, storageIndex } = this.#options;
     const bytes = await server.readMutable(storageIndex, this.shareNumber, { begin, end }, { signal });
     if (bytes === undefined) throw new TahoeError('ERR_NO_SUCH_SHARE', {});

@@ -30,6 +30,7 @@ import type { FoundVersion, Servermap } from './servermap.js';
 import { SharePush } from './share-push.js';
 import type { ShareWrites } from './share-push.js';
 import type { VersionReader } from './version-reader.js';
+import { writtenMap } from './written-map.js';
 
 /** How long a share's hash tree may take to be read. */
 const TREE_TIMEOUT_MS = 10_000;
@@ -67,12 +68,14 @@ export async function updateInPlace(request: UpdateRequest): Promise<PublishResu
   const dataSize = Math.max(old.dataSize, offset + bytes.length);
   const layout = newLayout(request, dataSize);
   if (layout === undefined || !isWhole(request)) return undefined;
-  const hashes = await readRecordHashes(request);
+  const known = context.known?.of(keys.storageIndex, old).recordHashes;
+  const hashes = known ?? (await readRecordHashes(request));
   if (hashes === undefined) return undefined;
   const sequenceNumber = await nextSequenceNumber(context, keys.storageIndex, map);
   const numbers = { ...old, sequenceNumber, dataSize };
   const changed = await encodeChanged(request, numbers);
-  const trees = treesAfter(context, hashes, changed);
+  const newHashes = hashesAfter(context, hashes, changed);
+  const trees = buildVersionTrees(context.crypto, newHashes);
   const { format, needed, segmentSize, total } = old;
   const version: MutableVersion = {
     ...{ format, sequenceNumber, needed, total, segmentSize, dataSize, salt: undefined },
@@ -85,7 +88,10 @@ export async function updateInPlace(request: UpdateRequest): Promise<PublishResu
     found.shares.map(({ server, shareNumber }) => ({ server, shareNumber, checkstring: encodeCheckstring(old) })),
   );
   checkSurprises(push, keys.storageIndex);
-  return concludePublish({ context, encoding: old, isNew: false, keys }, push, version);
+  const result = await concludePublish({ context, encoding: old, isNew: false, keys }, push, version);
+  const written = writtenMap(context, keys.storageIndex, version, encodeMutableHeader(version, layout), push);
+  context.known?.keep(keys.storageIndex, version, { recordHashes: newHashes, written });
+  return result;
 }
 
 /** Where the new version's sections lie; undefined when those that stay as they are lie elsewhere now. */
@@ -161,18 +167,15 @@ async function encodeChanged(
   return { first, records };
 }
 
-function treesAfter(
+function hashesAfter(
   { crypto }: Pick<MutableContext, 'crypto'>,
-  hashes: readonly Uint8Array[][],
+  hashes: readonly (readonly Uint8Array[])[],
   { first, records }: ChangedSegments,
-): VersionTrees {
-  return buildVersionTrees(
-    crypto,
-    hashes.map((ofShare, shareNumber) => {
-      const changed = records.map((ofSegment) => hashRecord(crypto, ofSegment[shareNumber] ?? new Uint8Array(0)));
-      return [...ofShare.slice(0, first), ...changed, ...ofShare.slice(first + records.length)];
-    }),
-  );
+): Uint8Array[][] {
+  return hashes.map((ofShare, shareNumber) => {
+    const changed = records.map((ofSegment) => hashRecord(crypto, ofSegment[shareNumber] ?? new Uint8Array(0)));
+    return [...ofShare.slice(0, first), ...changed, ...ofShare.slice(first + records.length)];
+  });
 }
 
 /** What is written to each share: its changed records, its tree, path and signature, and the header. */

@@ -11,6 +11,12 @@ import type { JsonValue } from './json-value.js';
 const EXPONENT_FROM = 16;
 const EXPONENT_BELOW = -4;
 
+/** Floats between these have no exponent in either language. */
+const PLAIN_FROM = 1e-4;
+const PLAIN_BELOW = 1e16;
+/** Text without anything to escape. */
+const PLAIN_TEXT = /^[ !#-[\]-~]*$/;
+
 const shortEscapes: Readonly<Record<string, string>> = {
   '"': '\\"',
   '\\': '\\\\',
@@ -43,6 +49,13 @@ export function formatIndentedJson(value: JsonValue): string {
 
 /** A float as Python's repr writes it: the fewest digits that give it back. */
 export function formatPythonFloat(value: number): string {
+  const size = Math.abs(value);
+  // Where neither language writes an exponent they write the same, but for the zero behind a whole number.
+  if (size >= PLAIN_FROM && size < PLAIN_BELOW) return Number.isInteger(value) ? `${String(value)}.0` : String(value);
+  return formatRareFloat(value);
+}
+
+function formatRareFloat(value: number): string {
   if (Number.isNaN(value)) return 'NaN';
   if (!Number.isFinite(value)) return value > 0 ? 'Infinity' : '-Infinity';
   const sign = value < 0 || Object.is(value, -0) ? '-' : '';
@@ -77,6 +90,7 @@ function format(value: JsonValue, depth: number, layout = onOneLine): string {
 }
 
 function formatString(text: string): string {
+  if (PLAIN_TEXT.test(text)) return `"${text}"`;
   const escaped = text.replaceAll(/["\\]|[^ -~]/g, (unit) => shortEscapes[unit] ?? unicodeEscape(unit));
   return `"${escaped}"`;
 }

@@ -46,6 +46,8 @@ export interface EncodedVersion {
   readonly version: MutableVersion;
   /** By share number; each over a buffer of its own. */
   readonly shares: readonly Uint8Array[];
+  /** The hashes of all records by share number, in order. */
+  readonly recordHashes: readonly (readonly Uint8Array[])[];
 }
 
 /** The trees over the hashes of all records. */
@@ -132,7 +134,7 @@ export function encodeVersion(
     bytes.set(encodeMerkleTree(trees.blockTrees[share] ?? []), layout.sections.blockHashes.begin);
     bytes.set(keys.encryptedPrivateKey, layout.sections.encryptedPrivateKey.begin);
   });
-  return { version, shares };
+  return { version, shares, recordHashes: leaves };
 }
 
 /** 16 bytes of chance at each call. */
