@@ -88,6 +88,27 @@ export const commandEntries: readonly (CommandEntry | CommandGroup)[] = [
     ],
   },
   {
+    name: 'admin',
+    summary: 'make keys, and show certificates of grid managers',
+    entries: [
+      {
+        name: 'generate-keypair',
+        summary: 'print a new pair of keys',
+        load: () => import('./commands/admin-generate-keypair.js'),
+      },
+      {
+        name: 'derive-pubkey',
+        summary: 'print the public key of a private one',
+        load: () => import('./commands/admin-derive-pubkey.js'),
+      },
+      {
+        name: 'add-grid-manager-cert',
+        summary: 'give a storage node the certificate of a grid manager',
+        load: () => import('./commands/admin-add-grid-manager-cert.js'),
+      },
+    ],
+  },
+  {
     name: 'debug',
     summary: 'look into share files and capabilities',
     entries: [

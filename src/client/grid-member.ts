@@ -55,6 +55,7 @@ export class GridMember {
   #connectionStatus = 'connecting';
   #version: StorageVersion | undefined;
   #lastReceivedDataMs: number | undefined;
+  #latencyMs: number | undefined;
   #lastReplyMs = -Infinity;
   #failureCount = 0;
   #pollStartMs = -Infinity;
@@ -95,6 +96,11 @@ export class GridMember {
     return this.#lastReceivedDataMs;
   }
 
+  /** How long the last answer to a poll took, in milliseconds. */
+  get latencyMs(): number | undefined {
+    return this.#latencyMs;
+  }
+
   /** Some call was answered. */
   noteAnswer(): void {
     const { clock, limits } = this.#environment;
@@ -126,6 +132,7 @@ export class GridMember {
     this.#pollStartMs = clock.monotonicMs();
     try {
       this.#version = await this.#inner.version({ timeoutMs: limits.timeoutMs, signal: this.#closing.signal });
+      this.#latencyMs = clock.monotonicMs() - this.#pollStartMs;
       if (!this.#connected) log.info('server-connected', { server: this.#inner.shortName });
       this.#connect();
       this.noteAnswer();

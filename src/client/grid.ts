@@ -13,12 +13,15 @@ import { TahoeError } from '#core/errors.js';
 import { defaultPollLimits, GridMember } from './grid-member.js';
 import type { PollLimits } from './grid-member.js';
 import { shortNameOf } from './storage-server.js';
+import type { CertificateState, UploadPermission } from './upload-permission.js';
 import type { ServerIdentity, StorageServer } from './storage-server.js';
 
 /** A server that was announced; without `server` it is known but there is no way to talk to it. */
 export interface KnownServer {
   readonly identity: ServerIdentity;
   readonly server: StorageServer | undefined;
+  /** Where it was announced, for people. */
+  readonly origin?: string;
 }
 
 /** What a grid is made of. */
@@ -30,6 +33,10 @@ export interface GridOptions {
   readonly random: Random;
   readonly log: Log;
   readonly limits?: Partial<PollLimits>;
+  /** Which servers may get new shares; without it, all. */
+  readonly permission?: UploadPermission;
+  /** Whether all who tell of servers have been asked once; without it they have. */
+  readonly isTold?: () => boolean;
 }
 
 /** What people are shown of one server. Sizes in bytes, times in Unix milliseconds. */
@@ -46,28 +53,52 @@ export interface ServerStatus {
   readonly availableSpace: number | bigint | undefined;
   readonly version: string | undefined;
   readonly lastReceivedDataMs: number | undefined;
+  /** Where it was announced; empty where nobody says. */
+  readonly origin: string;
+  readonly certificate: CertificateState;
+  /** When its certificate ends or ended, Unix milliseconds. */
+  readonly certificateExpiryMs: number | undefined;
+  /** How long its last answer to a poll took. */
+  readonly latencyMs: number | undefined;
 }
 
 const UNSUPPORTED = 'unsupported: it has no address (NURL) for HTTPS that can be used';
 
 /** Polls its servers from its construction until `close`. */
 export class Grid {
-  readonly #known: readonly (KnownServer & { readonly member: GridMember | undefined })[];
-  readonly #crypto: Pick<CryptoProvider, 'sha1'>;
+  #known: readonly (KnownServer & { readonly member: GridMember | undefined })[] = [];
+  readonly #options: GridOptions;
   readonly #waiting = new Set<() => void>();
+  /** Members that were given up and are still closing. */
+  readonly #leaving = new Set<Promise<void>>();
   #closed = false;
 
   constructor(options: GridOptions) {
-    const { clock, random, log, crypto } = options;
-    const changed = (): void => {
-      for (const look of [...this.#waiting]) look();
-    };
-    const limits = { ...defaultPollLimits, ...options.limits };
-    this.#crypto = crypto;
-    this.#known = options.servers.map((known) => ({
+    this.#options = options;
+    this.replace(options.servers);
+  }
+
+  /**
+   * These are the servers from now on. One whose `server` was there before stays as it is; those that are not among
+   * them any more are closed.
+   */
+  replace(servers: readonly KnownServer[]): void {
+    const { clock, random, log } = this.#options;
+    const limits = { ...defaultPollLimits, ...this.#options.limits };
+    const before = new Map(this.#known.map(({ member, server }) => [server, member]));
+    const environment = { clock, random, log, limits, changed: () => this.changed() };
+    this.#known = servers.map((known) => ({
       ...known,
-      member: known.server && new GridMember(known.server, { clock, random, log, limits, changed }),
+      member: before.get(known.server) ?? (known.server && new GridMember(known.server, environment)),
     }));
+    const stays = new Set(this.#members());
+    for (const member of before.values()) if (member !== undefined && !stays.has(member)) this.#leave(member);
+    this.changed();
+  }
+
+  /** Has those who wait look again. */
+  changed(): void {
+    for (const look of [...this.#waiting]) look();
   }
 
   /** The servers that answer, in the order they were announced. */
@@ -80,7 +111,7 @@ export class Grid {
   /** The servers that answer, in the order in which `storageIndex` (16 bytes) asks them. */
   permutedServers(storageIndex: Uint8Array): StorageServer[] {
     const place = (server: StorageServer): string =>
-      toHex(this.#crypto.sha1(concat(storageIndex, server.permutationSeed)));
+      toHex(this.#options.crypto.sha1(concat(storageIndex, server.permutationSeed)));
     return this.connectedServers()
       .map((server) => ({ server, place: place(server) }))
       .sort((a, b) => (a.place < b.place ? -1 : 1))
@@ -89,7 +120,8 @@ export class Grid {
 
   /** All known servers, in the order they were announced. */
   status(): ServerStatus[] {
-    return this.#known.map(({ identity, member }) => ({
+    const { permission } = this.#options;
+    return this.#known.map(({ identity, member, origin = '' }) => ({
       serverId: identity.serverId,
       shortName: shortNameOf(identity.serverId),
       nickname: identity.nickname,
@@ -99,11 +131,15 @@ export class Grid {
       availableSpace: member?.version?.availableSpace,
       version: member?.version?.applicationVersion,
       lastReceivedDataMs: member?.lastReceivedDataMs,
+      origin,
+      certificate: permission?.stateOf(identity.serverId) ?? 'not-needed',
+      certificateExpiryMs: permission?.expiryOf(identity.serverId),
+      latencyMs: member?.latencyMs,
     }));
   }
 
   /**
-   * Waits until at least `minimum` servers are connected, or every server has been tried once.
+   * Waits until at least `minimum` servers are connected, or all are known and every one has been tried once.
    * @throws ERR_CANCELLED when the signal or `close` ends the wait.
    */
   async ready(minimum: number, signal?: AbortSignal): Promise<void> {
@@ -112,7 +148,7 @@ export class Grid {
         if (this.#closed || signal?.aborted === true) {
           stop();
           reject(new TahoeError('ERR_CANCELLED', { what: 'waiting for servers' }, { cause: signal?.reason }));
-        } else if (this.connectedServers().length >= minimum || this.#members().every((member) => member.tried)) {
+        } else if (this.connectedServers().length >= minimum || this.#isTried()) {
           stop();
           resolve();
         }
@@ -130,8 +166,17 @@ export class Grid {
   /** Ends polling, waits and connections. */
   async close(): Promise<void> {
     this.#closed = true;
-    for (const look of [...this.#waiting]) look();
-    await Promise.all(this.#members().map((member) => member.close()));
+    this.changed();
+    await Promise.all([...this.#members().map((member) => member.close()), ...this.#leaving]);
+  }
+
+  #isTried(): boolean {
+    return (this.#options.isTold?.() ?? true) && this.#members().every((member) => member.tried);
+  }
+
+  #leave(member: GridMember): void {
+    const left = member.close().finally(() => this.#leaving.delete(left));
+    this.#leaving.add(left);
   }
 
   #members(): GridMember[] {

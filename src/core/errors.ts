@@ -96,6 +96,15 @@ const catalogue = {
     'integrity',
     (f) => `the contents of the directory are not usable: ${f.reason}; whoever writes to it can write it anew`,
   ),
+  ERR_ANNOUNCEMENT: entry<{ reason: string }>('integrity', (f) => `the announcement is refused: ${f.reason}`),
+  ERR_CERTIFICATE: entry<{ reason: string }>(
+    'integrity',
+    (f) => `the grid manager's certificate is not usable: ${f.reason}; have the grid manager sign a new one`,
+  ),
+  ERR_SERVER_LIST: entry<{ list: string; reason: string }>(
+    'integrity',
+    (f) => `the server list of ${f.list} is refused: ${f.reason}`,
+  ),
 
   // authority: the wrong key, or none
   ERR_PIN: entry<{ server: string }>(
@@ -235,6 +244,12 @@ const catalogue = {
   ERR_NO_SERVERS: entry<{ reason: string }>(
     'unavailable',
     (f) => `no storage server can be used: ${f.reason}; list servers in private/servers.yaml`,
+  ),
+  ERR_NOT_CERTIFIED: entry<{ connected: number }>(
+    'unavailable',
+    (f) =>
+      `nothing was stored: only servers that a grid manager of [grid_managers] has certified may get new shares, and none of ` +
+      `the ${String(f.connected)} connected servers has a valid certificate; ask the grid manager to sign them`,
   ),
   ERR_UNHAPPY: entry<{ happy: number; reached: number; needed: number; total: number; detail: string }>(
     'unavailable',

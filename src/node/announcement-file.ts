@@ -5,6 +5,7 @@
 import { parseBase32 } from '#core/base32.js';
 import { TahoeError } from '#core/errors.js';
 import { dangerouslyFormatServersYaml } from '#wire/announcement.js';
+import type { GridCertificate } from '#wire/grid-certificate.js';
 import type { LocationHint } from './config/endpoint-text.js';
 import { listNurls } from './furl.js';
 import type { NodeDirectory } from './node-directory.js';
@@ -22,6 +23,7 @@ export interface Announced {
   readonly hints: readonly LocationHint[];
   /** In base32. */
   readonly permutationSeed: string;
+  readonly certificates?: readonly GridCertificate[];
 }
 
 /**
@@ -29,10 +31,11 @@ export interface Announced {
  * @throws ERR_FILE when the seed is not base32, or the file cannot be written; ERR_NO_SPACE.
  */
 export async function writeAnnouncement(directory: NodeDirectory, announced: Announced): Promise<void> {
-  const { serverId, nickname, address, spkiHash, hints, permutationSeed } = announced;
+  const { serverId, nickname, address, spkiHash, hints, permutationSeed, certificates = [] } = announced;
   const nurls = listNurls(spkiHash, hints, address.swissnum);
   const seed = seedOf(directory, permutationSeed);
-  const text = dangerouslyFormatServersYaml([{ serverId, nickname, furl: address.furl, nurls, permutationSeed: seed }]);
+  const server = { serverId, nickname, furl: address.furl, nurls, permutationSeed: seed, certificates };
+  const text = dangerouslyFormatServersYaml([server]);
   const old = await directory.read(`private/${ANNOUNCEMENT_FILE}`);
   if (old?.trim() !== text.trim()) await directory.writePrivate(ANNOUNCEMENT_FILE, text);
 }

@@ -6,21 +6,20 @@ import type { CryptoProvider } from '#core/crypto.js';
 import type { Clock, Log, Random } from '#core/environment.js';
 import { FileStore } from '#client/file-store.js';
 import type { FileStoreContext } from '#client/file-store.js';
-import { Grid } from '#client/grid.js';
-import { openStorageServer } from '#client/server-opening.js';
+import type { Grid } from '#client/grid.js';
 import { KnownVersions } from '#client/mutable/known-versions.js';
 import { WriterQueue } from '#client/mutable/writer-queue.js';
+import type { UploadPermission } from '#client/upload-permission.js';
 import { createGateway } from '#gateway/gateway.js';
 import { storeServices } from '#gateway/services.js';
 import type { GatewayServices, ServerStatus } from '#gateway/services.js';
-import { parseServersYaml } from '#wire/announcement.js';
-import type { StorageAnnouncement } from '#wire/announcement.js';
 import { collectorOfDiscarded } from './collector.js';
 import type { Closers } from './closers.js';
 import { gatewayUrl } from './config/endpoint-text.js';
 import type { Endpoint } from './config/endpoint-text.js';
 import { monitorRoutes } from './health/routes.js';
 import type { Monitor } from './health/routes.js';
+import { joinGrid } from './grid-joining.js';
 import { listenHttp } from './http-listener.js';
 import type { NodeDirectory } from './node-directory.js';
 import { loadClientSecrets } from './node-secrets.js';
@@ -50,9 +49,8 @@ export interface ClientServiceOptions {
  */
 export async function startClientService(options: ClientServiceOptions): Promise<string> {
   const { directory, settings, log, closers, clock } = options;
-  const grid = await joinGrid(options);
-  closers.add('the grid', () => grid.close());
-  const context = await clientContext(options, grid);
+  const { grid, permission } = await joinGrid(options);
+  const context = await clientContext(options, grid, permission);
   const gateway = createGateway(servicesOf(options, grid, context), (app) => {
     if (options.monitor !== undefined) monitorRoutes(app, options.monitor);
   });
@@ -65,25 +63,11 @@ export async function startClientService(options: ClientServiceOptions): Promise
   return url;
 }
 
-async function joinGrid(options: ClientServiceOptions): Promise<Grid> {
-  const { directory, settings, crypto, clock, random, log } = options;
-  const announcements = settings.mayConnect ? await readServers(directory, crypto, log) : [];
-  const servers = announcements.map((identity) => ({ identity, server: openStorageServer(identity, { clock }) }));
-  return new Grid({ servers, crypto, clock, random, log });
-}
-
-async function readServers(
-  directory: NodeDirectory,
-  crypto: CryptoProvider,
-  log: Log,
-): Promise<readonly StorageAnnouncement[]> {
-  const text = (await directory.read('private/servers.yaml')) ?? '';
-  const { servers, skipped } = parseServersYaml(text, directory.privateFile('servers.yaml'), crypto);
-  for (const { where, reason } of skipped) log.warn('server entry skipped', { where, reason });
-  return servers;
-}
-
-async function clientContext(options: ClientServiceOptions, grid: Grid): Promise<FileStoreContext> {
+async function clientContext(
+  options: ClientServiceOptions,
+  grid: Grid,
+  permission: UploadPermission,
+): Promise<FileStoreContext> {
   const { directory, settings, crypto, clock, random, log } = options;
   const { needed, happy, total, maximumSegmentSizeBytes } = settings.encoding;
   const encoders = new NodeEncoders(crypto, clock);
@@ -101,6 +85,7 @@ async function clientContext(options: ClientServiceOptions, grid: Grid): Promise
     encoding: { needed, happy, total, segmentSizeMax: maximumSegmentSizeBytes },
     ...secrets,
     serversFor: (storageIndex) => grid.permutedServers(storageIndex),
+    mayTakeShares: ({ serverId }) => permission.allows(serverId),
     openSpool: () => spool.open(),
     openEncoder: encoders.open,
     discarded: collectorOfDiscarded(),

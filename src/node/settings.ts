@@ -5,11 +5,13 @@
 import { homedir } from 'node:os';
 import { resolve } from 'node:path';
 import type { CryptoName } from '#core/crypto.js';
+import { parsePublicKey } from '#wire/signing-key.js';
 import { parseEndpoint } from './config/endpoint-text.js';
 import type { Endpoint } from './config/endpoint-text.js';
 import type { Configuration } from './config/configuration.js';
 import { readExpiry } from './expiry-settings.js';
 import type { ExpirySettings } from './expiry-settings.js';
+import type { ListPlace } from './config/list-place.js';
 import { options } from './config/schema.js';
 import type { LogLevel } from './log.js';
 
@@ -31,6 +33,8 @@ export interface StorageSettings {
   /** How fast the scrub reads, bytes a second; 0 for not at all. */
   readonly scrubBytesPerSecond: number;
   readonly expiry: ExpirySettings;
+  /** Of grid managers, to be announced. Absolute paths. */
+  readonly certificateFiles: readonly string[];
 }
 
 /** All settings of a client node; paths are absolute. */
@@ -42,6 +46,10 @@ export interface NodeSettings {
   readonly encoding: EncodingSettings;
   /** undefined when this node stores nothing for others. */
   readonly storage: StorageSettings | undefined;
+  /** Public keys, 32 bytes each: only servers that they have certified get new shares; undefined for all servers. */
+  readonly gridManagers: readonly Uint8Array[] | undefined;
+  /** Where signed lists of servers are. */
+  readonly serverLists: readonly ListPlace[];
   /** Whether servers may be connected to at all. */
   readonly mayConnect: boolean;
   readonly logLevel: LogLevel;
@@ -59,7 +67,7 @@ export interface NodeSettings {
  * Reads and checks the settings.
  * @param directory - the node directory; relative paths in options start there, `~` is the home directory.
  * @throws ERR_CONFIG naming the first option that is wrong, or that asks for something whose absence would break
- *   a promise: Tor, hiding the IP address, uploading only to certified servers, a storage plugin.
+ *   a promise: Tor, hiding the IP address, a storage plugin.
  */
 export function readSettings(configuration: Configuration, directory: string): NodeSettings {
   refuseUnkeepable(configuration);
@@ -69,6 +77,8 @@ export function readSettings(configuration: Configuration, directory: string): N
     tempDirectory: resolvePath(directory, configuration.get(options.tempdir)),
     encoding: readEncoding(configuration),
     storage: readStorage(configuration, directory),
+    gridManagers: readGridManagers(configuration),
+    serverLists: configuration.get(options.serverLists),
     mayConnect: configuration.get(options.connectionsTcp) !== 'disabled',
     logLevel: configuration.get(options.logLevel),
     crypto: configuration.get(options.crypto),
@@ -98,10 +108,19 @@ function refuseUnkeepable(configuration: Configuration): void {
     const [plugin] = configuration.get(option);
     if (plugin !== undefined) throw configuration.error(option, `no storage plugin '${plugin}' is known; remove it`);
   }
-  if (configuration.section('grid_managers').size > 0) {
-    const problem = 'this version cannot check the certificates that it asks for; remove it to upload to every server';
-    throw configuration.sectionError('grid_managers', problem);
-  }
+}
+
+/** undefined where every server may get new shares; never widened to that by what is wrong or missing. */
+function readGridManagers(configuration: Configuration): readonly Uint8Array[] | undefined {
+  if (!configuration.hasSection('grid_managers')) return undefined;
+  const keys = [...configuration.section('grid_managers')].map(([name, text]) => {
+    const key = parsePublicKey(text);
+    if (key !== undefined) return key;
+    throw configuration.sectionError('grid_managers', `${name} is not a key: pub-v0- and 52 characters are expected`);
+  });
+  if (keys.length > 0) return keys;
+  const problem = 'it names no key, so that no server could get anything; add NAME = pub-v0-…, or remove the section';
+  throw configuration.sectionError('grid_managers', problem);
 }
 
 function readWeb(configuration: Configuration): Endpoint | undefined {
@@ -139,6 +158,11 @@ function listWarnings(configuration: Configuration): readonly string[] {
   return warnings;
 }
 
+function readCertificateFiles(configuration: Configuration, directory: string): readonly string[] {
+  if (!configuration.get(options.gridManagement)) return [];
+  return [...configuration.section('grid_manager_certificates').values()].map((file) => resolvePath(directory, file));
+}
+
 function readStorage(configuration: Configuration, directory: string): StorageSettings | undefined {
   const { storageEnabled, storageAnonymous, storageDir, storageReadonly, reservedSpace, tubPort } = options;
   const maximumSpace = configuration.get(options.maximumSpace);
@@ -149,6 +173,7 @@ function readStorage(configuration: Configuration, directory: string): StorageSe
     maximumSpaceBytes: maximumSpace === 0 ? undefined : maximumSpace,
     scrubBytesPerSecond: configuration.get(options.scrubRate),
     expiry: readExpiry(configuration),
+    certificateFiles: readCertificateFiles(configuration, directory),
   };
   const isAnonymous = configuration.get(storageAnonymous);
   if (!configuration.get(storageEnabled)) return undefined;

@@ -14,6 +14,7 @@ import { StoreEvents } from '#storage/store-events.js';
 import { writeAnnouncement } from './announcement-file.js';
 import { formatTubId } from './certificate.js';
 import type { NodeCertificate } from './certificate.js';
+import { readCertificates } from './certificate-files.js';
 import type { Closers } from './closers.js';
 import type { NodeDirectory } from './node-directory.js';
 import { connectionsWithin, openFilesMax } from './descriptors.js';
@@ -120,10 +121,15 @@ export async function startStorageService(options: StorageServiceOptions): Promi
   }
 }
 
-function announce(options: StorageServiceOptions, address: StorageAddress, permutationSeed: string): Promise<void> {
+async function announce(
+  options: StorageServiceOptions,
+  address: StorageAddress,
+  permutationSeed: string,
+): Promise<void> {
   const { directory, nickname, location, certificate, identity } = options;
   const [{ serverId }, { spkiHash }, { hints }] = [identity, certificate, location];
-  return writeAnnouncement(directory, { serverId, nickname, address, spkiHash, hints, permutationSeed });
+  const certificates = await readCertificates(options.settings.certificateFiles);
+  await writeAnnouncement(directory, { serverId, nickname, address, spkiHash, hints, permutationSeed, certificates });
 }
 
 /** A node that lost its volume, or another owner took it from, may serve again when that is mended. */

@@ -20,6 +20,8 @@ import { formatBase32, parseBase32 } from '#core/base32.js';
 import { utf8 } from '#core/bytes.js';
 import type { CryptoProvider } from '#core/crypto.js';
 import { isTahoeError, reasonOf, TahoeError } from '#core/errors.js';
+import { CERTIFICATE_COUNT_MAX, certificateOf } from './grid-certificate.js';
+import type { GridCertificate } from './grid-certificate.js';
 import { parseNurl } from './nurl.js';
 import type { Nurl } from './nurl.js';
 
@@ -46,6 +48,8 @@ export interface StorageAnnouncement {
   readonly tubId: Uint8Array;
   /** At most NURL_COUNT_MAX. */
   readonly nurls: readonly Nurl[];
+  /** Of grid managers, not verified; at most CERTIFICATE_COUNT_MAX. */
+  readonly certificates: readonly GridCertificate[];
 }
 
 /** What a servers.yaml says: its servers in the file's order, and what of it was left out and why. */
@@ -63,7 +67,7 @@ type Digest = Pick<CryptoProvider, 'sha256'>;
  */
 export function parseServersYaml(text: string, file: string, crypto: Digest): ServerList {
   const skipped: { where: string; reason: string }[] = [];
-  const entries = storageEntries(text, file, (where, reason) => skipped.push({ where, reason }));
+  const entries = readServersYaml(text, file, (where, reason) => skipped.push({ where, reason }));
   const servers: StorageAnnouncement[] = [];
   for (const [key, entry] of entries) {
     const serverId = scalarText(key) ?? '';
@@ -100,6 +104,7 @@ export function parseAnnouncement(
     permutationSeed: parsePermutationSeed(serverId, fields.get('permutation-seed-base32'), crypto),
     tubId: parseTubId(fields.get('anonymous-storage-FURL')),
     nurls: parseNurls(fields.get('anonymous-storage-NURLs'), skip),
+    certificates: parseCertificates(fields.get('grid-manager-certificates'), skip),
   };
 }
 
@@ -110,16 +115,18 @@ export interface ServersYamlEntry {
   readonly furl: string;
   readonly nurls: readonly Nurl[];
   readonly permutationSeed: Uint8Array;
+  readonly certificates?: readonly GridCertificate[];
 }
 
 /** A servers.yaml in block style, as PyYAML would write it. Secret: it holds the servers' swissnums. */
 export function dangerouslyFormatServersYaml(entries: readonly ServersYamlEntry[]): string {
-  const storage = entries.map(({ serverId, nickname, furl, nurls, permutationSeed }) => [
+  const storage = entries.map(({ serverId, nickname, furl, nurls, permutationSeed, certificates = [] }) => [
     serverId,
     {
       ann: {
         'anonymous-storage-FURL': furl,
         'anonymous-storage-NURLs': nurls.map((nurl) => nurl.dangerouslyFormat()),
+        ...(certificates.length === 0 ? {} : { 'grid-manager-certificates': certificates }),
         nickname,
         'permutation-seed-base32': formatBase32(permutationSeed),
       },
@@ -130,7 +137,12 @@ export function dangerouslyFormatServersYaml(entries: readonly ServersYamlEntry[
 
 // ---- the file ----------------------------------------------------------------------------------------------
 
-function storageEntries(
+/**
+ * The entries of a servers.yaml by server id, nothing of them judged yet.
+ * @param skip - is told what of the file does not count.
+ * @throws ERR_YAML as parseServersYaml does.
+ */
+export function readServersYaml(
   text: string,
   file: string,
   skip: (where: string, reason: string) => void,
@@ -207,6 +219,17 @@ function parseNurls(value: unknown, skip: (reason: string) => void): Nurl[] {
     }
   }
   return nurls;
+}
+
+function parseCertificates(value: unknown, skip: (reason: string) => void): GridCertificate[] {
+  if (value === undefined || value === null) return [];
+  if (!Array.isArray(value)) {
+    skip('grid-manager-certificates is not a list');
+    return [];
+  }
+  const certificates = value.slice(0, CERTIFICATE_COUNT_MAX).map(certificateOf);
+  if (certificates.includes(undefined)) skip("a grid manager's certificate is left out: it is none");
+  return certificates.filter((certificate) => certificate !== undefined);
 }
 
 function asMap(value: unknown, what: string): ReadonlyMap<unknown, unknown> {

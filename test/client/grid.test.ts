@@ -102,6 +102,10 @@ t.test('a server that answers is connected and asked again every five seconds', 
       availableSpace: Number.MAX_SAFE_INTEGER,
       version: 'memory',
       lastReceivedDataMs: clock.nowMs(),
+      origin: '',
+      certificate: 'not-needed',
+      certificateExpiryMs: undefined,
+      latencyMs: 1,
     },
   ]);
   await advance(60_000);

@@ -14,7 +14,7 @@ const wrong = await createTlsIdentity();
 
 function announcementOf(...nurls: Nurl[]): StorageAnnouncement {
   const seeds = { permutationSeed: new Uint8Array(32), tubId: new Uint8Array(20) };
-  return { serverId: 'v0-announced', nickname: 'Ann', ...seeds, nurls };
+  return { serverId: 'v0-announced', nickname: 'Ann', ...seeds, nurls, certificates: [] };
 }
 
 t.test('of the addresses of a server the one that works is used', async (t) => {

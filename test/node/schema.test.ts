@@ -49,7 +49,7 @@ t.test('unknown sections and options are refused in the words of the reference',
     ['[DEFAULT]\nbase = /srv\n[storage]\n', "'tahoe.cfg' section [storage] contains unknown option 'base'"],
   ];
   for (const [text, message] of refused) t.throws(() => configure(text), { code: 'ERR_CONFIG_UNKNOWN', message });
-  t.throws(() => configure('', '[client]\n'), { message: "'tallac.cfg' contains unknown section [client]" });
+  t.throws(() => configure('', '[clients]\n'), { message: "'tallac.cfg' contains unknown section [clients]" });
   t.throws(() => configure('', '[log]\nfile = x\n'), {
     message: "'tallac.cfg' section [log] contains unknown option 'file'",
   });

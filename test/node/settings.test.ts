@@ -4,6 +4,7 @@
 import { homedir } from 'node:os';
 import t from 'tap';
 import { gatewayUrl, parseEndpoint, parseLocationHint } from '#node/config/endpoint-text.js';
+import type { ListPlace } from '#node/config/list-place.js';
 import { readSettings, resolvePath } from '#node/settings.js';
 import { resolveTubLocation } from '#node/tub-location.js';
 import type { TubSurroundings } from '#node/tub-location.js';
@@ -93,7 +94,10 @@ t.test('settings of an empty configuration are the defaults', (t) => {
         isEnabled: false,
         policy: { rule: { mode: 'age', durationSeconds: undefined }, immutable: true, mutable: true },
       },
+      certificateFiles: [],
     },
+    gridManagers: undefined,
+    serverLists: [],
     mayConnect: true,
     logLevel: 'info',
     crypto: 'native',
@@ -150,7 +154,10 @@ enabled = true
           isEnabled: true,
           policy: { rule: { mode: 'cutoff-date', cutoffSeconds: 1_769_817_600 }, immutable: true, mutable: false },
         },
+        certificateFiles: [],
       },
+      gridManagers: undefined,
+      serverLists: [],
       mayConnect: false,
       logLevel: 'warn',
       crypto: 'portable',
@@ -192,7 +199,8 @@ t.test('a node refuses to start with one sentence', (t) => {
       "tahoe.cfg: [client]storage.plugins: no storage plugin 'zkap' is known; remove it",
     ],
     ['[storage]\nplugins = a, b', "tahoe.cfg: [storage]plugins: no storage plugin 'a' is known; remove it"],
-    ['[grid_managers]\na = pub-v0-x', /^tahoe.cfg: \[grid_managers\]: this version cannot check the certificates/],
+    ['[grid_managers]\na = pub-v0-x', /^tahoe.cfg: \[grid_managers\]: a is not a key: pub-v0- and 52 characters/],
+    ['[grid_managers]\n', /^tahoe.cfg: \[grid_managers\]: it names no key, so that no server could get anything;/],
     [
       '[client]\nshares.needed = 11',
       'tahoe.cfg: [client]shares.needed: 11 shares cannot be needed of 10 (shares.total)',
@@ -241,6 +249,26 @@ async function locate(text: string, rememberedPort?: string): Promise<unknown> {
     remember: located.portToRemember,
   };
 }
+
+t.test('server lists are places and keys', (t) => {
+  const key = `pub-v0-${'a'.repeat(52)}`;
+  const lists = (text: string): readonly ListPlace[] =>
+    readSettings(configure('', `[client]\nserver_lists = ${text}\n`), '/n').serverLists;
+  t.strictSame(lists(`https://a/x?y ${key}, http://b:1/ ${key}`), [
+    { url: 'https://a/x?y', identity: key, manager: new Uint8Array(32) },
+    { url: 'http://b:1/', identity: key, manager: new Uint8Array(32) },
+  ]);
+  t.strictSame(lists(''), []);
+  for (const [text, problem] of [
+    [`ftp://secret/ ${key}`, 'list 1: it does not begin with a URL of http: or https:'],
+    [key, 'list 1: it does not begin with a URL of http: or https:'],
+    [`http://a/ ${key}, http://secret/`, 'list 2: behind its URL the key of its grid manager is expected, pub-v0-…'],
+    [`http://secret/ ${key} http://b/ ${key}`, 'list 1: a URL and a key are expected, and a comma before the next URL'],
+  ] as const) {
+    t.throws(() => lists(text), { code: 'ERR_CONFIG', message: `tallac.cfg: [client]server_lists: ${problem}` });
+  }
+  t.end();
+});
 
 t.test('where a node listens for others, and what it tells them', async (t) => {
   const all = ['tcp:127.0.0.1:4321', 'tcp:192.0.2.1:4321'];

@@ -25,13 +25,14 @@ import type { CheckedShares, Selection } from '../upload/selection.js';
 import { ShareUpload } from '../upload/share-upload.js';
 import type { UploadProgress } from '../upload/share-upload.js';
 import type { UploadContext } from '../upload/upload.js';
+import type { TakerContext } from '../upload-permission.js';
 import { checkImmutable } from './check-immutable.js';
 import type { CheckContext, CheckOptions } from './check-immutable.js';
 import { withPlacedShares } from './check-report.js';
 import type { CheckReport, RepairOutcome } from './check-report.js';
 
 /** What a repair is made of. */
-export type RepairContext = CheckContext & Pick<UploadContext, 'random' | 'discarded'>;
+export type RepairContext = CheckContext & TakerContext & Pick<UploadContext, 'random' | 'discarded'>;
 
 /** What to do besides. */
 export interface RepairOptions extends CheckOptions {
@@ -105,7 +106,7 @@ class ImmutableRepair {
   }
 
   #select({ file, uebBytes }: FileEncoding): Promise<Selection> {
-    const { crypto, random, log, leaseSecret } = this.#context;
+    const { crypto, random, log, leaseSecret, mayTakeShares } = this.#context;
     const { storageIndex, needed, total } = this.#file;
     return selectServers({
       storageIndex,
@@ -114,6 +115,7 @@ class ImmutableRepair {
       total,
       allocatedSize: layoutOf(file, uebBytes.length).allocatedSize,
       servers: this.#servers,
+      ...(mayTakeShares === undefined ? {} : { mayTakeShares }),
       checked: checkedShares(this.#before),
       random,
       log,

@@ -5,6 +5,7 @@ import type { CryptoProvider } from '#core/crypto.js';
 import type { Clock, Log, Random } from '#core/environment.js';
 import type { StorageServer } from '../storage-server.js';
 import type { KnownVersions } from './known-versions.js';
+import type { TakerContext } from '../upload-permission.js';
 import type { SeenVersions } from './seen-versions.js';
 import type { WriterQueue } from './writer-queue.js';
 
@@ -16,7 +17,7 @@ export interface MutableEncoding {
 }
 
 /** A node's means to work with mutable files. */
-export interface MutableContext {
+export interface MutableContext extends TakerContext {
   readonly crypto: CryptoProvider;
   readonly clock: Clock;
   readonly random: Random;

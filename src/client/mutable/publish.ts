@@ -24,6 +24,7 @@ import { encodeCheckstring } from '#core/mutable/version.js';
 import type { MutableVersion } from '#core/mutable/version.js';
 import type { MutableFormat } from '#core/capability/types.js';
 import type { StorageServer } from '../storage-server.js';
+import { requireTakers, takersOf } from '../upload-permission.js';
 import { placeHomeless, placeWidely } from './goal.js';
 import type { Placement } from './goal.js';
 import type { MutableContext } from './mutable-context.js';
@@ -66,13 +67,16 @@ export interface PublishResult {
 
 /**
  * Publishes.
- * @throws ERR_UNCOORDINATED_WRITE, ERR_UNHAPPY, ERR_NO_SERVERS, ERR_TOO_LARGE, ERR_ENCODING, ERR_CANCELLED.
+ * @throws ERR_UNCOORDINATED_WRITE, ERR_UNHAPPY, ERR_NO_SERVERS, ERR_NOT_CERTIFIED, ERR_TOO_LARGE, ERR_ENCODING,
+ *   ERR_CANCELLED.
  */
 export async function publish(request: PublishRequest): Promise<PublishResult> {
   const { context, contents, encoding, format, keys, map, signal } = request;
   checkContentsSize(contents.length);
   const servers = candidates(request);
-  checkSpread(request, Math.min(servers.length, encoding.total), 'servers that answer');
+  // What is written where it lies needs no certificate.
+  const reachable = request.isNew ? servers.length : context.serversFor(keys.storageIndex).length;
+  checkSpread(request, Math.min(reachable, encoding.total), 'servers that answer');
   const sequenceNumber = await nextSequenceNumber(context, keys.storageIndex, map);
   const { recordHashes, shares, version } = encodeVersion(
     context.crypto,
@@ -176,9 +180,10 @@ function existingPlaces(map: Servermap, total: number): Placement[] {
 
 /** The servers that may take shares: for a change those that answered, then those that were not asked. */
 function candidates({ context, isNew, keys, map }: PublishRequest): StorageServer[] {
-  const servers = context.serversFor(keys.storageIndex);
-  if (servers.length === 0) throw new TahoeError('ERR_NO_SERVERS', { reason: 'none is connected' });
-  if (isNew) return [...servers];
+  const connected = context.serversFor(keys.storageIndex);
+  if (connected.length === 0) throw new TahoeError('ERR_NO_SERVERS', { reason: 'none is connected' });
+  if (isNew) return [...requireTakers(context, connected)];
+  const servers = takersOf(context, connected);
   const rest = servers.filter((server) => !map.answered.has(server) && !map.failures.has(server));
   return [...servers.filter((server) => map.answered.has(server)), ...rest];
 }

@@ -13,6 +13,7 @@ import { reasonOf, TahoeError } from '#core/errors.js';
 import { placeShares, serversOfHappiness } from '#core/happiness.js';
 import type { LeaseSecrets } from '#core/lease.js';
 import type { StorageServer } from '../storage-server.js';
+import type { TakerContext } from '../upload-permission.js';
 
 /** How long one server may take to say what it holds or to reserve room. */
 const SELECTION_TIMEOUT_MS = 15_000;
@@ -21,7 +22,7 @@ const UPLOAD_SECRET_SIZE = 20;
 const REASONS_MAX = 5;
 
 /** What is to be placed, and how. */
-export interface SelectionRequest {
+export interface SelectionRequest extends TakerContext {
   /** 16 bytes. */
   readonly storageIndex: Uint8Array;
   readonly needed: number;
@@ -244,7 +245,7 @@ class ServerSelector {
 }
 
 /** The first 2·N servers, or all that were checked: those are not asked one by one. */
-function candidatesOf({ servers, checked, total }: SelectionRequest): Candidate[] {
+function candidatesOf({ servers, checked, mayTakeShares, total }: SelectionRequest): Candidate[] {
   const chosen =
     checked === undefined ? servers.slice(0, 2 * total) : servers.filter(({ serverId }) => checked.has(serverId));
   return chosen.map((server) => ({
@@ -252,7 +253,7 @@ function candidatesOf({ servers, checked, total }: SelectionRequest): Candidate[
     existing: new Set(checked?.get(server.serverId)?.good),
     spoiled: checked?.get(server.serverId)?.spoiled ?? new Set(),
     reserved: new Set(),
-    writable: true,
+    writable: mayTakeShares?.(server) ?? true,
     usable: true,
   }));
 }

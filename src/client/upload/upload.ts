@@ -16,6 +16,8 @@ import { deriveImmutableStorageIndex } from '#core/derive.js';
 import { layoutOf } from '#core/immutable/layout.js';
 import { leaseSecrets } from '#core/lease.js';
 import type { StorageServer } from '../storage-server.js';
+import { requireTakers } from '../upload-permission.js';
+import type { TakerContext } from '../upload-permission.js';
 import type { OpenEncoder } from './file-encoder.js';
 import { receivePlaintext } from './plaintext.js';
 import type { KeyedPlaintext, Spool } from './plaintext.js';
@@ -33,7 +35,7 @@ export interface UploadEncoding {
 }
 
 /** What an uploader is made of. */
-export interface UploadContext {
+export interface UploadContext extends TakerContext {
   readonly crypto: CryptoProvider;
   readonly clock: Clock;
   readonly random: Random;
@@ -43,7 +45,7 @@ export interface UploadContext {
   readonly convergenceSecret: Uint8Array | undefined;
   /** 32 bytes. */
   readonly leaseSecret: Uint8Array;
-  /** Connected servers that take new shares, in permuted order. */
+  /** Connected servers, in permuted order. */
   serversFor(storageIndex: Uint8Array): readonly StorageServer[];
   openSpool(): Promise<Spool>;
   readonly openEncoder: OpenEncoder;
@@ -59,7 +61,7 @@ export interface UploadResult extends ShareOutcome {
 
 /**
  * Uploads what `input` gives.
- * @throws ERR_NO_SERVERS, ERR_UNHAPPY, ERR_NO_SPACE of the spool, ERR_CANCELLED, and what `input` throws.
+ * @throws ERR_NO_SERVERS, ERR_NOT_CERTIFIED, ERR_UNHAPPY, ERR_NO_SPACE of the spool, ERR_CANCELLED, and what `input` throws.
  */
 export async function uploadFile(
   context: UploadContext,
@@ -95,7 +97,7 @@ async function uploadPlaintext(
     ...encoding,
     storageIndex,
     allocatedSize: layout.allocatedSize,
-    servers: context.serversFor(storageIndex),
+    servers: requireTakers(context, context.serversFor(storageIndex)),
     signal: options.signal,
     leaseSecrets: (server) => leaseSecrets(crypto, context.leaseSecret, storageIndex, server.tubId),
   });

@@ -75,6 +75,11 @@ export class Configuration {
     return new Map(ini.options(section).map((option) => [option, ini.get(section, option) ?? '']));
   }
 
+  /** Whether tahoe.cfg has the section, be it empty. */
+  hasSection(section: string): boolean {
+    return this.#files['tahoe.cfg'].ini.sections().includes(section);
+  }
+
   /** An error about an option, to be thrown by whoever found its value unfit. It must not repeat a secret. */
   error(option: Option<unknown>, problem: string): TahoeError {
     return this.#error(this.#given(option)?.source ?? this.#files[option.file].path, option, problem);

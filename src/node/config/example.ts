@@ -29,8 +29,7 @@ const OWN_HEAD = `
 # Do not put them into tahoe.cfg: tahoe-lafs would refuse to start. Their variables are called TALLAC_….
 `;
 
-const FREE_HEAD =
-  '\n# Sections whose names or options are your own choice. [no effect yet], except that a filled [grid_managers]\n# makes the node refuse to start.\n';
+const FREE_HEAD = '\n# Sections whose names or options are your own choice. Those of plugins have [no effect yet].\n';
 
 /** The text of tahoe.cfg.example. */
 export function renderExample(): string {

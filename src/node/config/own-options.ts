@@ -1,7 +1,9 @@
-/** Options of our own that concern the node as a whole, for tallac.cfg. */
+/** Options of our own that concern the node as a whole and its client half, for tallac.cfg. */
 import { cryptoNames } from '#core/crypto.js';
 import type { CryptoName } from '#core/crypto.js';
 import type { Option } from './option.js';
+import { listPlaces } from './list-place.js';
+import type { ListPlace } from './list-place.js';
 import { oneOf } from './values.js';
 
 const crypto: Option<CryptoName> = {
@@ -14,6 +16,20 @@ const crypto: Option<CryptoName> = {
   shown: 'native',
   says: 'Who encrypts, hashes and signs: native is OpenSSL, portable the WebAssembly of this program, which is several times slower and gives the same bytes.',
 };
+
+const serverLists: Option<readonly ListPlace[]> = {
+  file: 'tallac.cfg',
+  effect: 'now',
+  section: 'client',
+  name: 'server_lists',
+  kind: listPlaces,
+  fallback: [],
+  shown: '',
+  says: 'Signed lists of storage servers, which need no introducer: URL KEY, with a comma before the next; KEY is what grid-manager public-identity prints. Several URLs with one KEY are copies of one list.',
+};
+
+/** Those of the client half, by the names the code calls them. */
+export const ownClient = { serverLists };
 
 /** By the names the code calls them. */
 export const ownNode = { crypto };

@@ -6,7 +6,7 @@
  * what this version does not serve yet is accepted there and says so. Options of our own are in tallac.cfg.
  */
 import type { ConfigurationFileName, Option, OptionEffect, ValueKind } from './option.js';
-import { ownNode } from './own-options.js';
+import { ownClient, ownNode } from './own-options.js';
 import { boolean, date, duration, furl, integer, list, oneOf, optionalText, size, text } from './values.js';
 
 /** The kinds of node directory. */
@@ -284,12 +284,13 @@ const storage = {
     fallback: [],
     says: 'Storage plugins offered to clients. None is known: a node that asks for one refuses to start.',
   }),
-  gridManagement: laterBoolean(
-    'storage',
-    'grid_management',
-    false,
-    'Whether the certificates of grid managers are announced.',
-  ),
+  gridManagement: now({
+    section: 'storage',
+    name: 'grid_management',
+    kind: boolean,
+    fallback: false,
+    says: 'Whether the certificates of [grid_manager_certificates] are announced.',
+  }),
   storageForceFoolscap: laterBoolean('storage', 'force_foolscap', false, 'Whether HTTPS is not offered.'),
 };
 
@@ -355,6 +356,7 @@ export const options = {
   ...storage,
   ...services,
   ...ownNode,
+  ...ownClient,
   ...ownStorage,
   ...limits,
 };
@@ -367,9 +369,9 @@ export const freeSections = [
   {
     prefix: 'grid_managers',
     exact: true,
-    says: 'Keys of the grid managers whose servers may get shares: NAME = pub-v0-…',
+    says: 'Keys of grid managers: NAME = pub-v0-… New shares go only to servers that one of them has certified. Without the section they go to any; empty, the node does not start.',
   },
-  { prefix: 'grid_manager_certificates', exact: true, says: 'Certificates of this server: NAME = FILE' },
+  { prefix: 'grid_manager_certificates', exact: true, says: 'Certificates of this storage node: NAME = FILE' },
   { prefix: 'storageserver.plugins.', exact: false, says: 'Options of a storage plugin, for its server.' },
   { prefix: 'storageclient.plugins.', exact: false, says: 'Options of a storage plugin, for its client.' },
 ] as const;

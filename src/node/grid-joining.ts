@@ -1,0 +1,63 @@
+/**
+ * The grid of a node: the servers of all who tell of them, put together and polled.
+ */
+import type { CryptoProvider } from '#core/crypto.js';
+import type { Clock, Log, Random } from '#core/environment.js';
+import { Grid } from '#client/grid.js';
+import { KnownServers } from '#client/known-servers.js';
+import { openStorageServer } from '#client/server-opening.js';
+import { UploadPermission } from '#client/upload-permission.js';
+import { parseServersYaml } from '#wire/announcement.js';
+import type { Closers } from './closers.js';
+import type { NodeDirectory } from './node-directory.js';
+import { followServerLists } from './server-lists.js';
+import type { NodeSettings } from './settings.js';
+
+/** What a grid is joined with. */
+export interface JoinOptions {
+  readonly directory: NodeDirectory;
+  readonly settings: NodeSettings;
+  readonly crypto: CryptoProvider;
+  readonly random: Random;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly closers: Closers;
+}
+
+/** A grid, and what it lets upload. */
+export interface JoinedGrid {
+  readonly grid: Grid;
+  readonly permission: UploadPermission;
+}
+
+/** Joins the grid. What it opens is added to `closers`. */
+export async function joinGrid(options: JoinOptions): Promise<JoinedGrid> {
+  const { settings, crypto, clock, random, log, closers } = options;
+  const permission = new UploadPermission(settings.gridManagers, crypto, clock);
+  const sources: { readonly isTold: boolean }[] = [];
+  const isTold = (): boolean => sources.every((source) => source.isTold);
+  const grid = new Grid({ servers: [], crypto, clock, random, log, permission, isTold });
+  closers.add('the grid', () => grid.close());
+  const known = new KnownServers({
+    open: (announcement) => openStorageServer(announcement, { clock }),
+    permission,
+    changed: (servers) => {
+      grid.replace(servers);
+    },
+  });
+  if (settings.mayConnect) {
+    await tellServersFile(options, known);
+    sources.push(...(await followServerLists({ ...options, places: settings.serverLists, known })));
+  }
+  return { grid, permission };
+}
+
+async function tellServersFile({ directory, crypto, log }: JoinOptions, known: KnownServers): Promise<void> {
+  const text = (await directory.read('private/servers.yaml')) ?? '';
+  const { servers, skipped } = parseServersYaml(text, directory.privateFile('servers.yaml'), crypto);
+  for (const { where, reason } of skipped) log.warn('server entry skipped', { where, reason });
+  known.tell(
+    { name: 'servers.yaml', rank: 0 },
+    servers.map((announcement) => ({ announcement })),
+  );
+}
