@@ -6,12 +6,12 @@
  * @see Tahoe-LAFS docs/frontends/webapi.rst
  */
 import { Readable } from 'node:stream';
-import { Agent, request } from 'undici';
-import type { Dispatcher } from 'undici';
 import type { Clock } from '#core/environment.js';
 import { TahoeError, isTahoeError, reasonOf } from '#core/errors.js';
 import { systemCode } from '#node/durable-file.js';
 import { applicationVersion } from '#node/version.js';
+import { GatewayConnection } from './gateway-connection.js';
+import type { GatewayResponse } from './gateway-connection.js';
 import { Patience } from './patience.js';
 
 /** The waits for a gateway, in milliseconds. */
@@ -44,9 +44,7 @@ const REASONS: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'nothing listens there',
   ECONNRESET: 'it closed the connection',
   EPIPE: 'it closed the connection',
-  UND_ERR_SOCKET: 'it closed the connection',
   ENOTFOUND: 'there is no such host',
-  UND_ERR_CONNECT_TIMEOUT: 'no connection came about in time',
 };
 
 /** A file on its way from the gateway. */
@@ -79,16 +77,14 @@ export class GatewayClient {
   readonly #base: URL;
   readonly #clock: Clock;
   readonly #limits: GatewayLimits;
-  readonly #agent: Agent;
+  readonly #connection: GatewayConnection;
 
   /** @param address - such as `http://127.0.0.1:3456/`; the web API is below it. */
   constructor(address: URL, { clock, limits }: GatewayClientOptions) {
     this.#base = new URL(address.href.endsWith('/') ? address.href : `${address.href}/`);
     this.#clock = clock;
     this.#limits = { ...defaultGatewayLimits, ...limits };
-    // undici's own timeouts count the time that our own side takes, too.
-    const timeouts = { headersTimeout: 0, bodyTimeout: 0, connect: { timeout: this.#limits.connectMs } };
-    this.#agent = new Agent({ ...timeouts, pipelining: 1, connections: 4 });
+    this.#connection = new GatewayConnection(this.#base, this.#limits.connectMs);
   }
 
   /** Scheme, host and port: what errors call it. */
@@ -126,16 +122,20 @@ export class GatewayClient {
   /**
    * Begins to read a file.
    * @param address - after the gateway's: `uri/CAPABILITY`, or with a path.
-   * @param options - `sizeBytes`, where a capability names it: what the gateway sends is held against it.
+   * @param options - `sizeBytes`, where a capability names it: what the gateway sends is held against it; `from`, where
+   *   to begin, of a file whose size is given.
    * @throws ERR_GATEWAY, ERR_GATEWAY_REPLY, ERR_TIMEOUT; the signal's reason.
    */
   async get(
     address: string,
-    { sizeBytes, signal }: { readonly sizeBytes?: number | undefined; readonly signal?: AbortSignal } = {},
+    options: { readonly sizeBytes?: number | undefined; readonly from?: number; readonly signal?: AbortSignal } = {},
   ): Promise<GatewayFile> {
+    const { from = 0, signal } = options;
+    const sizeBytes = options.sizeBytes === undefined ? undefined : options.sizeBytes - from;
     const patience = this.#patience(signal);
-    const reply = await this.#request('GET', address, patience);
-    if (reply.statusCode !== 200) throw await this.#refusal(reply, patience);
+    const headers: Record<string, string> = from === 0 ? {} : { range: `bytes=${String(from)}-` };
+    const reply = await this.#request('GET', address, patience, { headers });
+    if (reply.statusCode !== (from === 0 ? 200 : 206)) throw await this.#refusal(reply, patience);
     const length = reply.headers['content-length'];
     const announced = typeof length === 'string' && /^[0-9]{1,15}$/.test(length) ? Number(length) : undefined;
     if (announced !== undefined && sizeBytes !== undefined && announced !== sizeBytes) {
@@ -176,19 +176,46 @@ export class GatewayClient {
 
   /**
    * Asks for something whose answer is short text.
-   * @param options - `replySizeMax`: how long it may be, in bytes, if not as long as usual.
-   * @throws ERR_GATEWAY_REPLY for every answer but 200 and 201; ERR_GATEWAY, ERR_TIMEOUT; the signal's reason.
+   * @param options - `replySizeMax`: how long it may be, in bytes, if not as long as usual; `accepted`: statuses that
+   *   are no refusal, besides 200 and 201; `body`: what is sent along.
+   * @throws ERR_GATEWAY_REPLY for every other answer; ERR_GATEWAY, ERR_TIMEOUT; the signal's reason.
    */
   async call(
-    method: 'GET' | 'POST' | 'DELETE',
+    method: 'GET' | 'POST' | 'PUT' | 'DELETE',
     address: string,
-    { signal, replySizeMax }: { readonly signal?: AbortSignal; readonly replySizeMax?: number } = {},
+    options: {
+      readonly signal?: AbortSignal | undefined;
+      readonly replySizeMax?: number;
+      readonly accepted?: readonly number[];
+      readonly body?: string;
+      readonly contentType?: string;
+    } = {},
   ): Promise<{ readonly status: number; readonly text: string }> {
-    const patience = this.#patience(signal);
-    const reply = await this.#request(method, address, patience);
+    const { body, contentType, accepted = [] } = options;
+    const patience = this.#patience(options.signal);
+    const bytes = body === undefined ? undefined : Buffer.from(body);
+    const length = bytes === undefined ? {} : { 'content-length': String(bytes.length) };
+    const headers: Record<string, string> = { ...length, ...(contentType && { 'content-type': contentType }) };
+    const sent = bytes === undefined ? {} : { body: this.#upload(Readable.from([bytes]), patience) };
+    const reply = await this.#request(method, address, patience, { headers, ...sent });
     const status = reply.statusCode;
-    if (status !== 200 && status !== 201) throw await this.#refusal(reply, patience);
-    return { status, text: await this.#text(reply, patience, replySizeMax) };
+    if (![200, 201, ...accepted].includes(status)) throw await this.#refusal(reply, patience);
+    return { status, text: await this.#text(reply, patience, options.replySizeMax) };
+  }
+
+  /**
+   * Asks for something whose answer comes piece by piece, for as long as it takes.
+   * @param options - `pieceMs`: how long one may take, in milliseconds; by default as long as any answer.
+   * @throws as call does; so does the iteration, and ERR_GATEWAY_CUT when it breaks off.
+   */
+  async stream(
+    address: string,
+    { signal, pieceMs = this.#limits.answerMs }: { readonly signal?: AbortSignal; readonly pieceMs?: number } = {},
+  ): Promise<AsyncGenerator<Uint8Array, void>> {
+    const patience = this.#patience(signal);
+    const reply = await this.#request('POST', address, patience, { answerMs: pieceMs });
+    if (reply.statusCode !== 200) throw await this.#refusal(reply, patience);
+    return this.#download(reply, undefined, patience, pieceMs);
   }
 
   /**
@@ -211,8 +238,9 @@ export class GatewayClient {
   }
 
   /** Closes all connections; what is under way fails. */
-  async close(): Promise<void> {
-    await this.#agent.destroy();
+  close(): Promise<void> {
+    this.#connection.close();
+    return Promise.resolve();
   }
 
   #patience(signal: AbortSignal | undefined): Patience {
@@ -224,22 +252,17 @@ export class GatewayClient {
     path: string,
     patience: Patience,
     options: { headers?: Record<string, string>; body?: AsyncGenerator<Uint8Array>; answerMs?: number } = {},
-  ): Promise<Dispatcher.ResponseData> {
+  ): Promise<GatewayResponse> {
     const headers = { accept: 'text/plain, application/octet-stream', 'user-agent': applicationVersion };
     const { signal } = patience;
     if (options.body === undefined) patience.begin(options.answerMs ?? this.#limits.answerMs);
     try {
-      const reply = await request(new URL(`./${path}`, this.#base), {
+      return await this.#connection.send(path, {
         method,
         headers: { ...headers, ...options.headers },
-        // One piece ahead of what the socket takes, no more.
-        body: options.body === undefined ? null : Readable.from(options.body, { objectMode: false, highWaterMark: 1 }),
-        dispatcher: this.#agent,
+        body: options.body,
         signal,
       });
-      // A body that nobody reads to its end fails when it is let go of, which is nobody's concern.
-      reply.body.on('error', () => undefined);
-      return reply;
     } catch (error) {
       throw this.#unreachable(error);
     } finally {
@@ -258,14 +281,15 @@ export class GatewayClient {
   }
 
   async *#download(
-    { body }: Dispatcher.ResponseData,
+    { body }: GatewayResponse,
     sizeBytes: number | undefined,
     patience: Patience,
+    pieceMs = this.#limits.idleMs,
   ): AsyncGenerator<Uint8Array, void> {
     let received = 0;
     const cut = (cause?: unknown): TahoeError =>
       new TahoeError('ERR_GATEWAY_CUT', { address: this.address, received, expected: sizeBytes }, { cause });
-    const pieces = patience.receive(body as AsyncIterable<Uint8Array>, this.#limits.idleMs);
+    const pieces = patience.receive(body as AsyncIterable<Uint8Array>, pieceMs);
     try {
       for (;;) {
         const next = await pieces.next().catch((error: unknown) => {
@@ -282,7 +306,7 @@ export class GatewayClient {
   }
 
   async #text(
-    { body, statusCode }: Dispatcher.ResponseData,
+    { body, statusCode }: GatewayResponse,
     patience: Patience,
     sizeMax = REPLY_SIZE_MAX,
   ): Promise<string> {
@@ -300,7 +324,7 @@ export class GatewayClient {
     return Buffer.concat(pieces).toString('utf8');
   }
 
-  async #refusal(reply: Dispatcher.ResponseData, patience: Patience): Promise<TahoeError> {
+  async #refusal(reply: GatewayResponse, patience: Patience): Promise<TahoeError> {
     const status = reply.statusCode;
     if (status >= 300 && status < 400) {
       return new TahoeError('ERR_GATEWAY_REPLY', { status, reason: 'a redirect, which is not followed' });

@@ -39,7 +39,9 @@ export class Patience {
     try {
       for (;;) {
         this.begin(timeoutMs);
-        const next = await iterator.next();
+        const next = await iterator.next().catch((error: unknown) => {
+          throw this.signal.aborted ? this.signal.reason : error;
+        });
         this.end();
         if (next.done === true) return;
         yield next.value;

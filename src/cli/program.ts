@@ -7,6 +7,7 @@
  */
 import { Command, CommanderError, Option } from 'commander';
 import type { CommandContext, CommandModule, Surroundings } from './context.js';
+import { examples } from './examples.js';
 import { FAILURE, SUCCESS } from './exit-status.js';
 import { reportFailure } from './failure.js';
 import { versionAndPath, versionLine } from './version-text.js';
@@ -45,6 +46,14 @@ export const commandEntries: readonly (CommandEntry | CommandGroup)[] = [
   { name: 'unlink', summary: 'remove a name from its directory', load: () => import('./commands/unlink.js') },
   { name: 'rm', summary: 'the same as unlink', load: () => import('./commands/unlink.js') },
   {
+    name: 'cp',
+    summary: 'copy files and directories, to the grid, from it and in it',
+    load: () => import('./commands/cp.js'),
+  },
+  { name: 'backup', summary: 'store a directory again and again', load: () => import('./commands/backup.js') },
+  { name: 'mv', summary: 'give something another name or place', load: () => import('./commands/mv.js') },
+  { name: 'ln', summary: 'give something a second name or place', load: () => import('./commands/ln.js') },
+  {
     name: 'create-alias',
     summary: 'make a directory and a short name for it',
     load: () => import('./commands/create-alias.js'),
@@ -55,6 +64,24 @@ export const commandEntries: readonly (CommandEntry | CommandGroup)[] = [
     name: 'check',
     summary: 'say whether a file is all there, and repair it',
     load: () => import('./commands/check.js'),
+  },
+  {
+    name: 'deep-check',
+    summary: 'check everything that a directory leads to',
+    load: () => import('./commands/deep-check.js'),
+  },
+  {
+    name: 'manifest',
+    summary: 'list everything that a directory leads to',
+    load: () => import('./commands/manifest.js'),
+  },
+  { name: 'stats', summary: 'count what a directory leads to', load: () => import('./commands/stats.js') },
+  { name: 'status', summary: 'say what the gateway is doing', load: () => import('./commands/status.js') },
+  { name: 'webopen', summary: 'show something in a browser', load: () => import('./commands/webopen.js') },
+  {
+    name: 'completion',
+    summary: 'print the script that completes commands in a shell',
+    load: () => import('./commands/completion.js'),
   },
   {
     name: 'demo',
@@ -228,6 +255,8 @@ async function loadCommand(program: Command, command: Command, surroundings: Sur
   }
   const module = (await entry.load()).command;
   module.describe(command.helpOption('-h, --help', 'print this help'));
+  const shown = examples[pathOf(command).join(' ')] ?? [];
+  if (shown.length > 0) command.addHelpText('after', `\nExamples:\n${shown.map((line) => `  ${line}\n`).join('')}`);
   command.action(async () => {
     run.status = await module.run(command, contextOf(program, surroundings));
   });

@@ -61,6 +61,8 @@ export interface Transfer {
   readonly label: string;
   readonly totalBytes: number | undefined;
   readonly ending?: string;
+  /** The line for what is done so far, where it is not counted in bytes. */
+  readonly describe?: (done: number) => string;
 }
 
 /** Shows one transfer. Call `end` before anything else is printed. */
@@ -110,11 +112,42 @@ export class Progress {
   }
 
   #draw(elapsedMs: number): void {
-    const { label, totalBytes, ending = '' } = this.#transfer;
+    const { label, totalBytes, ending = '', describe } = this.#transfer;
     const state = { label, totalBytes, ending, elapsedMs, doneBytes: this.#doneBytes };
     // Some terminals do not know their width and say 0.
-    const columns = this.#stream.columns ?? 0;
-    this.#stream.write(CLEAR_LINE + formatProgress(state, columns > 0 ? columns : COLUMNS_DEFAULT));
+    const said = this.#stream.columns ?? 0;
+    const columns = said > 0 ? said : COLUMNS_DEFAULT;
+    const line = describe === undefined ? formatProgress(state, columns) : cut(describe(this.#doneBytes), columns);
+    this.#stream.write(CLEAR_LINE + line);
     this.#isDrawn = true;
+  }
+}
+
+/** What of a row of things is known when it begins. */
+export interface Row {
+  readonly label: string;
+  readonly total: number;
+  /** What is counted, such as `files`. */
+  readonly what: string;
+}
+
+/** The same line for things that are counted. */
+export class CountProgress {
+  readonly #progress: Progress;
+
+  constructor(context: CommandContext, { label, total, what }: Row) {
+    const describe = (done: number): string =>
+      `${label} ${bar(done / Math.max(1, total))} ${String(done)} of ${String(total)} ${what}`;
+    this.#progress = new Progress(context, { label, totalBytes: total, describe });
+  }
+
+  /** So many more are done. */
+  add(count: number): void {
+    this.#progress.add(count);
+  }
+
+  /** Clears the line. */
+  end(): void {
+    this.#progress.end();
   }
 }

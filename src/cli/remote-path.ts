@@ -18,6 +18,13 @@ export interface RemotePath {
   readonly path: string;
 }
 
+/** Whether a word of `cp` is in the grid: it begins with an alias or a capability. Others are local paths. */
+export function isRemote(word: string): boolean {
+  const text = word.replace(/^ +| +$/g, '');
+  const colon = text.indexOf(':');
+  return looksLikeCapability(text) || (colon >= 0 && !text.slice(0, colon).includes('/'));
+}
+
 /** @throws ERR_CAPABILITY when a capability is cut short, ERR_USAGE when there is no such alias. */
 export function parseRemotePath(word: string, aliases: Aliases): RemotePath {
   const text = word.replace(/^ +| +$/g, '');
@@ -27,6 +34,12 @@ export function parseRemotePath(word: string, aliases: Aliases): RemotePath {
   const isNamed = colon >= 0 && !alias.includes('/');
   if (isNamed) return { root: rootOf(alias, aliases), path: text.slice(colon + 1) };
   return { root: rootOf(undefined, aliases), path: text };
+}
+
+/** The same for where a walk begins: a lone slash is the root. @throws as parseRemotePath does. */
+export function parseStart(word: string, aliases: Aliases): RemotePath {
+  const place = parseRemotePath(word, aliases);
+  return place.path === '/' ? { root: place.root, path: '' } : place;
 }
 
 /** Where it is in the web API, after the gateway's address. */

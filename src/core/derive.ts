@@ -16,6 +16,7 @@ const HASH_SIZE = 32;
 const KEY_SIZE = 16;
 
 const tags = {
+  backupDirectory: 'allmydata_backupdb_dirhash_v1',
   block: 'allmydata_encoded_subshare_v1',
   bucketCancelSecret: 'allmydata_bucket_cancel_secret_v1',
   bucketRenewSecret: 'allmydata_bucket_renewal_secret_v1',
@@ -274,4 +275,14 @@ export function deriveLeaseSecret(
 ): Uint8Array {
   const { file } = deriveLeaseSecretSteps(crypto, kind, leaseSecret, storageIndex, undefined);
   return knownPair(crypto, leaseTags[kind].bucket, file, tubId);
+}
+
+// ---- backups -----------------------------------------------------------------------------------------------
+
+/**
+ * What the database of backups files a directory under. 32 bytes.
+ * @param entries - netstrings of name and capability, by turns, in the order of the names' UTF-8.
+ */
+export function deriveBackupDirectoryHash(crypto: BulkCrypto, entries: Uint8Array): Uint8Array {
+  return known(crypto, tags.backupDirectory, entries);
 }

@@ -13,6 +13,14 @@ export function quotePath(path: string): string {
   return UNSHOWABLE.test(path) ? `"${path.replaceAll(ESCAPED, escape)}"` : `'${path}'`;
 }
 
+/**
+ * The text without quotes where nothing in it needs them, for lines of which it is a part.
+ * @param alwaysQuoted - whether it stands between quotes in any case.
+ */
+export function quoteIfNeeded(text: string, alwaysQuoted = false): string {
+  return alwaysQuoted || UNSHOWABLE.test(text) || text.startsWith('"') ? quotePath(text) : text;
+}
+
 function escape(character: string): string {
   if ('"$`\\'.includes(character)) return `\\${character}`;
   const code = character.codePointAt(0) ?? 0;

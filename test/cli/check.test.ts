@@ -77,7 +77,7 @@ t.test('what is asked, from every place where a capability may come from', async
 t.test('failures are one sentence on standard error', async (t) => {
   const directory = await temporaryDirectory(t);
   const cases: [string, number, string[], RegExp][] = [
-    ['nothing', 200, [], /name a capability, or a file that holds one/],
+    ['nothing', 200, [], /No alias specified, and the default 'tahoe' alias doesn't exist/],
     ['nonsense', 200, ['nonsense'], /No alias specified, and the default 'tahoe' alias doesn't exist/],
     ['no JSON', 200, [CAPABILITY], /not the JSON of a check/],
     ['[]', 200, [CAPABILITY], /not the JSON of a check/],

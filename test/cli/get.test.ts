@@ -31,7 +31,7 @@ t.test('a local file is written whole, and the capability is not repeated', asyn
   const { status, stdout, stderr } = await runInPlace(['get', '-u', address, CAPABILITY, 'file'], directory);
   t.same(
     { status, stdout, stderr },
-    { status: 0, stdout: '', stderr: 'URI:CHK:[hidden] retrieved and written to file\n' },
+    { status: 0, stdout: '', stderr: `URI:CHK:[hidden] retrieved and written to ${join(directory, 'file')}\n` },
   );
   t.ok((await readFile(join(directory, 'file'))).equals(CONTENT));
   t.match(await runInPlace(['-q', 'get', '-u', address, CAPABILITY, 'other'], directory), { status: 0, stderr: '' });
@@ -67,7 +67,9 @@ t.test('the capability comes from standard input or a file', async (t) => {
     t.match(seen.pop(), { url: `/uri/${encodeURIComponent(CAPABILITY)}` });
     t.equal(
       words.includes('file') ? outcome.stderr : outcome.stdout,
-      words.includes('file') ? 'URI:CHK:[hidden] retrieved and written to file\n' : CONTENT.toString(),
+      words.includes('file')
+        ? `URI:CHK:[hidden] retrieved and written to ${join(directory, 'file')}\n`
+        : CONTENT.toString(),
     );
   }
 });

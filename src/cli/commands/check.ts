@@ -3,7 +3,6 @@
  * made again. It ends well when the file could be checked, whatever came of it: the first line says that.
  */
 import { requireCapability } from '#core/capability/parse.js';
-import { TahoeError } from '#core/errors.js';
 import { checkedLines } from '../checked-file.js';
 import { checkedCapability, readCapabilityFile, readCapabilityInput } from '../capability-source.js';
 import type { CommandContext, CommandModule } from '../context.js';
@@ -12,7 +11,7 @@ import { SUCCESS } from '../exit-status.js';
 import { withFileStore, withFileStoreOptions } from '../file-store-command.js';
 import type { GatewayClient } from '../gateway-client.js';
 import { writeLine } from '../output.js';
-import { addressOf, parseRemotePath } from '../remote-path.js';
+import { addressOf, parseStart } from '../remote-path.js';
 import type { RemotePath } from '../remote-path.js';
 
 interface CheckWords {
@@ -27,7 +26,7 @@ interface CheckWords {
 export const command: CommandModule = {
   describe(command) {
     withFileStoreOptions(command)
-      .usage('[options] PATH...')
+      .usage('[options] [PATH...]')
       .description(
         'Says how many shares of a file are there. The capability to verify a file is enough for all of it. Other ' +
           'users of this machine can see a capability in the list of processes: to hide it, use an alias, --cap-file, ' +
@@ -48,7 +47,7 @@ export const command: CommandModule = {
     const words = command.opts<CheckWords>();
     const paths = await readPaths(command.args, words.capFile, context);
     return withFileStore('the check', command, context, async ({ client, aliases, signal }) => {
-      for (const path of paths) await check(client, parseRemotePath(path, aliases), { words, context, signal });
+      for (const path of paths) await check(client, parseStart(path, aliases), { words, context, signal });
       return SUCCESS;
     });
   },
@@ -66,8 +65,8 @@ async function readPaths(
   for (const word of words) {
     paths.push(word === '-' ? checkedCapability(await readCapabilityInput(context.stdin)) : word);
   }
-  if (paths.length > 0) return paths;
-  throw new TahoeError('ERR_USAGE', { reason: 'name a capability, or a file that holds one with --cap-file' });
+  // Without a word, the root of the default alias.
+  return paths.length > 0 ? paths : [''];
 }
 
 async function check(

@@ -12,9 +12,11 @@ import { checkedCapability, readCapabilityFile, readCapabilityInput } from '../c
 import type { CommandContext, CommandModule } from '../context.js';
 import { resolveLocal } from '../directory-choice.js';
 import { SUCCESS } from '../exit-status.js';
+import { openContinuedTarget } from '../continued-file.js';
 import { openFileTarget } from '../file-target.js';
 import { withFileStore, withFileStoreOptions } from '../file-store-command.js';
-import type { GatewayFile } from '../gateway-client.js';
+import type { GatewayClient, GatewayFile } from '../gateway-client.js';
+import { readNode } from '../grid-node.js';
 import { write, writeLine } from '../output.js';
 import { Progress } from '../progress.js';
 import { addressOf, hiddenCapability, parseRemotePath } from '../remote-path.js';
@@ -22,6 +24,7 @@ import type { RemotePath } from '../remote-path.js';
 
 interface GetWords {
   readonly capFile?: string;
+  readonly continue?: boolean;
 }
 
 /** Reads a file. */
@@ -36,7 +39,8 @@ export const command: CommandModule = {
       )
       .argument('[path]', 'what put has printed, or such as ALIAS:photos/new.jpg; - to read it from standard input')
       .argument('[local]', 'where to write the file')
-      .option('--cap-file <file>', 'a file that holds the capability; then LOCAL_FILE is the only argument');
+      .option('--cap-file <file>', 'a file that holds the capability; then LOCAL_FILE is the only argument')
+      .option('-c, --continue', 'go on where an earlier get --continue of the same file was interrupted');
   },
 
   async run(command, context) {
@@ -44,11 +48,15 @@ export const command: CommandModule = {
     return withFileStore('the download', command, context, async ({ client, aliases, signal }) => {
       const place = parseRemotePath(word, aliases);
       const open = (): Promise<GatewayFile> => client.get(addressOf(place), { sizeBytes: sizeNamedBy(place), signal });
-      if (local === '-') await toStandardOutput(open, context);
+      if (command.opts<GetWords>().continue === true) await continueFile({ place, local, client, signal, context });
+      else if (local === '-') await toStandardOutput(open, context);
       else await toFile(open, local, context);
       // The capability itself is not repeated: standard error is often kept in a log.
       if (local !== '-' && !context.isQuiet) {
-        await writeLine(context.stderr, `${hiddenCapability(word)} retrieved and written to ${local}`);
+        await writeLine(
+          context.stderr,
+          `${hiddenCapability(word)} retrieved and written to ${resolveLocal(local, context)}`,
+        );
       }
       return SUCCESS;
     });
@@ -81,6 +89,35 @@ function sizeNamedBy({ root, path }: RemotePath): number | undefined {
   const capability = path === '' ? requireCapability(root) : undefined;
   if (capability?.kind === 'lit') return capability.data.length;
   return capability?.kind === 'chk' ? capability.size : undefined;
+}
+
+/** @throws ERR_USAGE when there is no file to go on with. */
+async function continueFile(task: {
+  readonly place: RemotePath;
+  readonly local: string;
+  readonly client: GatewayClient;
+  readonly signal: AbortSignal;
+  readonly context: CommandContext;
+}): Promise<void> {
+  const { place, local, client, signal, context } = task;
+  if (local === '-') throw new TahoeError('ERR_USAGE', { reason: '--continue needs a LOCAL_FILE' });
+  const path = resolveLocal(local, context);
+  const node = await readNode(client, place, signal);
+  const { read, size } = node;
+  if (node.type !== 'filenode' || node.isMutable || read === undefined || size === undefined) {
+    throw new TahoeError('ERR_USAGE', { reason: 'only an immutable file can be continued: another may have changed' });
+  }
+  const target = await openContinuedTarget(path, read, size);
+  try {
+    const rest = { root: read, path: '' };
+    if (target.offset < size || size === 0) {
+      const open = await client.get(addressOf(rest), { sizeBytes: size, from: target.offset, signal });
+      await transfer(open, context, (piece) => target.write(piece));
+    }
+    await target.finish();
+  } finally {
+    await target.close();
+  }
 }
 
 async function toStandardOutput(open: () => Promise<GatewayFile>, context: CommandContext): Promise<void> {

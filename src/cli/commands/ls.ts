@@ -5,13 +5,13 @@ import { FAILURE, SUCCESS } from '../exit-status.js';
 import { withFileStore, withFileStoreOptions } from '../file-store-command.js';
 import { listingLines, parseListing } from '../listing.js';
 import type { ListingChoice } from '../listing.js';
+import { LISTING_SIZE_MAX } from '../grid-node.js';
+import { CAP_FILE_OPTION, pathWord } from '../capability-source.js';
 import { writeLine } from '../output.js';
 import { addressOf, parseRemotePath } from '../remote-path.js';
 
 /** What scripts for the reference know as "not there". */
 const MISSING = 2;
-/** The longest listing that is kept whole, in bytes: the largest directory has some 150 000 entries. */
-const LISTING_SIZE_MAX = 268_435_456;
 
 /** Lists. */
 export const command: CommandModule = {
@@ -23,6 +23,7 @@ export const command: CommandModule = {
           'read, w: written), its size in bytes (? when only its servers know) and when it was first linked.',
       )
       .argument('[path]', "such as ALIAS:photos (default: the root of the alias 'tahoe')")
+      .option(...CAP_FILE_OPTION)
       .option('-l, --long', 'show kinds, sizes and times')
       .option('--uri', 'show the capabilities')
       .option('--readonly-uri', 'show the capabilities that only read')
@@ -31,9 +32,10 @@ export const command: CommandModule = {
   },
 
   async run(command, context) {
-    const choice = command.opts<ListingChoice & { readonly json?: boolean }>();
+    const choice = command.opts<ListingChoice & { readonly json?: boolean; readonly capFile?: string }>();
+    const word = await pathWord(command.args[0], choice.capFile, context);
     return withFileStore('the listing', command, context, async ({ client, aliases, signal }) => {
-      const place = parseRemotePath((command.args[0] ?? '').replace(/\/$/, ''), aliases);
+      const place = parseRemotePath(word.replace(/\/$/, ''), aliases);
       const options = { signal, replySizeMax: LISTING_SIZE_MAX };
       const reply = await client.call('GET', `${addressOf(place)}?t=json`, options).catch((error: unknown) => {
         if (isTahoeError(error, 'ERR_GATEWAY_REPLY') && error.facts.status === 404) return undefined;
