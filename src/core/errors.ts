@@ -72,6 +72,12 @@ const catalogue = {
     'malformed',
     (f) => `the capability for ${JSON.stringify(f.name)} cannot be linked: ${f.reason}`,
   ),
+  ERR_FURL: entry<{ reason: string }>('malformed', (f) => `the Foolscap address (FURL) is not valid: ${f.reason}`),
+  ERR_BANANA: entry<{ reason: string }>(
+    'malformed',
+    (f) => `the peer does not speak Foolscap as it should: ${f.reason}`,
+  ),
+  ERR_VIOLATION: entry<{ reason: string }>('malformed', (f) => `this cannot be an argument or a result: ${f.reason}`),
 
   // integrity: well-formed, but not what was once written
   ERR_HASH: entry<{ what: string }>('integrity', (f) => `${f.what} does not match its hash`),
@@ -240,6 +246,14 @@ const catalogue = {
   ERR_SERVER_REPLY: entry<{ server: string; what: string; reason: string }>(
     'unavailable',
     (f) => `server ${f.server} gave no usable answer to ${f.what}: ${f.reason}`,
+  ),
+  ERR_NEGOTIATION: entry<{ reason: string }>(
+    'unavailable',
+    (f) => `no Foolscap connection could be agreed on: ${f.reason}`,
+  ),
+  ERR_REMOTE: entry<{ method: string; type: string; message: string }>(
+    'unavailable',
+    (f) => `the peer's ${f.method} failed with ${f.type}: ${f.message}`,
   ),
   ERR_NO_SERVERS: entry<{ reason: string }>(
     'unavailable',

@@ -10,6 +10,7 @@ import { reasonOf } from '#core/errors.js';
 import { canariesPart } from './canaries.js';
 import { damagePart } from './damage.js';
 import { faultsPart } from './faults.js';
+import { foolscapPart } from './foolscap.js';
 import { killPart } from './kill.js';
 import type { PartReport, TorturePart } from './part.js';
 import { powerPart } from './power.js';
@@ -22,6 +23,7 @@ const parts: Readonly<Record<string, TorturePart>> = {
   kill: killPart,
   damage: damagePart,
   canaries: canariesPart,
+  foolscap: foolscapPart,
 };
 
 function usage(): string {

@@ -1,0 +1,72 @@
+/**
+ * Furls: where an object of a Tub is reached, whose it must be, and what it is called there.
+ *
+ *     pb://<tub id>@<hint>,<hint>…/<name>        hint: tcp:HOST:PORT, tcp:[V6]:PORT, HOST:PORT, or of another network
+ *
+ * The tub id is SHA-1 over the Tub's certificate (DER) in base32; what stands behind its 32 characters is for later versions. The
+ * name is a secret: a furl prints itself without it, and no error repeats any of it.
+ * @see https://foolscap.readthedocs.io, "Connection Hints"
+ */
+import { TahoeError } from '#core/errors.js';
+
+/** The longest furl, in characters, as the reference's remote interfaces have it. */
+const FURL_LENGTH_MAX = 1000;
+/** Hints of one furl that are tried. */
+export const HINT_COUNT_MAX = 16;
+
+/** A place that is reached over TCP. */
+export interface TcpHint {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** A furl, parsed. Its string and JSON forms hide the name. */
+export class Furl {
+  /** 32 characters of base32. */
+  readonly tubId: string;
+  /** Those of its hints that are reached over TCP. */
+  readonly hints: readonly TcpHint[];
+  readonly #name: string;
+
+  constructor(tubId: string, hints: readonly TcpHint[], name: string) {
+    this.tubId = tubId;
+    this.hints = hints;
+    this.#name = name;
+  }
+
+  /** The swissnum: who knows it may call. */
+  dangerousName(): string {
+    return this.#name;
+  }
+
+  toString(): string {
+    return `pb://${this.tubId}@${this.hints.map(({ host, port }) => `tcp:${host}:${String(port)}`).join(',')}/[hidden]`;
+  }
+
+  toJSON(): string {
+    return this.toString();
+  }
+
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    return this.toString();
+  }
+}
+
+const FURL = /^pb:\/\/([a-z2-7]{32})[^@/]*@([^/]*)\/([^\s]+)$/;
+const TCP_HINT = /^(?:tcp:)?(\[[0-9A-Fa-f:.]+\]|[^:[\]\s]+):([0-9]{1,5})$/;
+
+/** @throws ERR_FURL when `text` is none. Hints of other networks than TCP are left out; there may be none left. */
+export function parseFurl(text: string): Furl {
+  const [, tubId, hints = '', name] = (text.length > FURL_LENGTH_MAX ? null : FURL.exec(text.trim())) ?? [];
+  if (tubId === undefined || name === undefined) {
+    throw new TahoeError('ERR_FURL', { reason: 'pb://TUBID@HINTS/NAME is expected' });
+  }
+  return new Furl(tubId, hints.split(',').flatMap(parseHint).slice(0, HINT_COUNT_MAX), name);
+}
+
+function parseHint(text: string): TcpHint[] {
+  const [, host = '', portText = ''] = TCP_HINT.exec(text.trim()) ?? [];
+  const port = Number(portText);
+  if (host === '' || port < 1 || port > 65_535) return [];
+  return [{ host: host.replace(/^\[|\]$/g, ''), port }];
+}
