@@ -24,6 +24,8 @@ import { createMutableFile } from './mutable/create.js';
 import type { CreateOptions, InitialContents } from './mutable/create.js';
 import type { MutableContext } from './mutable/mutable-context.js';
 import { MutableFile } from './mutable/mutable-file.js';
+import { walk } from './traversal/walk.js';
+import type { WalkStep } from './traversal/walk.js';
 import { uploadFile } from './upload/upload.js';
 import type { UploadContext, UploadEncoding, UploadResult } from './upload/upload.js';
 
@@ -92,6 +94,11 @@ export class FileStore {
     options: DirectoryCallOptions,
   ): Promise<PathFound | PathMissing> {
     return followPath(this.#directories, root, path, options);
+  }
+
+  /** Everything below a directory. @throws as `walk` */
+  walk(root: KnownCapability, signal: AbortSignal): AsyncGenerator<WalkStep, void, undefined> {
+    return walk(this.#directories, root, { signal });
   }
 
   #keep(name: string, file: MutableFile): MutableFile {

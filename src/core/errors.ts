@@ -128,6 +128,24 @@ const catalogue = {
     'authority',
     (f) => `${f.what} takes a ${f.needed} capability, and this is a ${f.held} capability`,
   ),
+  ERR_HOST: entry<Record<string, never>>(
+    'authority',
+    () =>
+      'this gateway is not asked by that name; use its address or localhost, or add the name to [gateway]hosts in tallac.cfg',
+  ),
+  ERR_CROSS_SITE: entry<Record<string, never>>(
+    'authority',
+    () => 'a page of another site may not have a browser change anything here',
+  ),
+  ERR_TOKEN: entry<Record<string, never>>(
+    'authority',
+    () => 'this gateway is private: send "Authorization: tahoe-lafs TOKEN" with the token in private/api_auth_token',
+  ),
+  ERR_GATEWAY_READ_ONLY: entry<Record<string, never>>(
+    'authority',
+    () => 'this gateway only reads; its owner can change that with [gateway]read_only in tallac.cfg',
+  ),
+  ERR_PROHIBITED: entry<{ reason: string }>('authority', (f) => `Access Prohibited: ${f.reason}`),
   ERR_DIRECTORY_READ_ONLY: entry<Record<string, never>>(
     'authority',
     () => 'this directory cannot be changed through a capability that only reads it; use its write capability',
@@ -148,6 +166,7 @@ const catalogue = {
   ERR_NO_SUCH_UPLOAD: entry<Record<string, never>>('missing', () => 'there is no such upload in progress'),
   ERR_NO_SUCH_PATH: entry<Record<string, never>>('missing', () => 'there is nothing at this path'),
   ERR_METHOD: entry<{ allowed: string }>('missing', (f) => `this path answers only to ${f.allowed}`),
+  ERR_NOT_FOUND: entry<{ reason: string }>('missing', (f) => f.reason),
   ERR_NO_SUCH_CHILD: entry<{ name: string }>('missing', (f) => `No such child: ${f.name}`),
 
   // conflict: something else is already there

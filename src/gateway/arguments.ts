@@ -5,14 +5,10 @@
  */
 import type { FastifyRequest } from 'fastify';
 import type { MutableFormat } from '#core/capability/types.js';
-import { fromUtf8 } from '#core/bytes.js';
 import type { Overwrite } from '#core/directory/changes.js';
 import { TahoeError } from '#core/errors.js';
 import { parsePrivateKeyText } from '#core/rsa/key-text.js';
-import { readBody } from './request-body.js';
 
-/** The longest form, in bytes. Files do not come this way. */
-const FORM_SIZE_MAX = 1 << 20;
 const TRUE = ['true', 't', '1', 'on'];
 const FALSE = ['false', 'f', '0', 'off'];
 
@@ -87,55 +83,10 @@ export function queryArguments(request: FastifyRequest): Arguments {
   return new Arguments(queryOf(request));
 }
 
-/**
- * Those in the query and in the form that the body is, if it is one.
- * @throws ERR_TOO_LARGE, ERR_USAGE when it is no such form.
- */
-export async function formArguments(request: FastifyRequest): Promise<Arguments> {
-  return isForm(request) ? new Arguments(queryOf(request), await formFields(request)) : new Arguments(queryOf(request));
-}
-
-/** Whether the body is a form. */
-export function isForm(request: FastifyRequest): boolean {
-  return /^(multipart\/form-data|application\/x-www-form-urlencoded)\s*(;|$)/i.test(contentType(request));
-}
-
-function contentType(request: FastifyRequest): string {
-  return request.headers['content-type'] ?? '';
-}
-
-function queryOf(request: FastifyRequest): ReadonlyMap<string, string> {
+/** What stands in the query of a request. */
+export function queryOf(request: FastifyRequest): ReadonlyMap<string, string> {
   const query = Object.entries(request.query as Record<string, string | string[]>);
   return new Map(query.map(([name, value]) => [name, Array.isArray(value) ? (value[0] ?? '') : value]));
-}
-
-async function formFields(request: FastifyRequest): Promise<ReadonlyMap<string, string>> {
-  const body = await readBody(request, 'form', FORM_SIZE_MAX);
-  const fields = new Map<string, string>();
-  const add = (value: string, name: string): void => {
-    if (!fields.has(name)) fields.set(name, value);
-  };
-  if (!/^multipart/i.test(contentType(request))) {
-    new URLSearchParams(textOf(body)).forEach(add);
-    return fields;
-  }
-  const response = new Response(body, { headers: { 'content-type': contentType(request) } });
-  // eslint-disable-next-line @typescript-eslint/no-deprecated -- it is for long bodies, which this one cannot be
-  const form = await response.formData().catch((cause: unknown) => {
-    throw new TahoeError('ERR_USAGE', { reason: 'the form cannot be read' }, { cause });
-  });
-  form.forEach((value, name) => {
-    if (typeof value === 'string') add(value, name);
-  });
-  return fields;
-}
-
-function textOf(body: Uint8Array): string {
-  try {
-    return fromUtf8(body);
-  } catch (cause) {
-    throw new TahoeError('ERR_USAGE', { reason: 'the form is not UTF-8' }, { cause });
-  }
 }
 
 function refused(reason: string): TahoeError {

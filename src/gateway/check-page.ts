@@ -7,7 +7,8 @@ import type {
   RepairOutcome,
   ShareLocation,
 } from '#client/check/check-report.js';
-import { escapeHtml } from './html.js';
+import { markup, page, table } from './html.js';
+import type { Html } from './html.js';
 
 /** The page of a check. */
 export function checkPage(outcome: CheckOutcome): string {
@@ -20,31 +21,31 @@ export function repairPage(outcome: RepairOutcome): string {
   if (outcome.kind === 'literal') return literalPage();
   const { before, after, repairAttempted, repairSuccessful } = outcome;
   const title = `Check and repair of ${formatBase32(before.storageIndex)}`;
-  if (!repairAttempted) return page(title, verdict(after), '<p>No repair was necessary.</p>', figures(after));
+  if (!repairAttempted) return page(title, verdict(after), markup`<p>No repair was necessary.</p>\n`, figures(after));
   return page(
     title,
     verdict(after),
-    `<p>${repairSuccessful ? 'The repair was successful.' : 'The repair was not successful.'}</p>`,
-    '<h2>After the repair</h2>',
+    markup`<p>${repairSuccessful ? 'The repair was successful.' : 'The repair was not successful.'}</p>\n`,
+    markup`<h2>After the repair</h2>\n`,
     figures(after),
-    '<h2>Before the repair</h2>',
+    markup`<h2>Before the repair</h2>\n`,
     figures(before),
   );
 }
 
 function literalPage(): string {
-  return page('Check of a literal', '<p>A literal is always healthy: its capability holds all of it.</p>');
+  return page('Check of a literal', markup`<p>A literal is always healthy: its capability holds all of it.</p>\n`);
 }
 
-function verdict(report: CheckReport): string {
+function verdict(report: CheckReport): Html {
   const word = report.healthy ? 'Healthy' : report.recoverable ? 'Not healthy!' : 'Not recoverable!';
   const spread = report.happinessHealthy
     ? ''
     : ` Its shares are on too few servers: ${String(report.happiness)} where ${String(report.happinessWanted)} are wanted.`;
-  return `<p><strong>${word}</strong> ${escapeHtml(report.summary)}.${spread}</p>`;
+  return markup`<p><strong>${word}</strong> ${report.summary}.${spread}</p>\n`;
 }
 
-function figures(report: CheckReport): string {
+function figures(report: CheckReport): Html {
   const rows: readonly (readonly [string, number | string])[] = [
     [
       'Good shares',
@@ -58,40 +59,26 @@ function figures(report: CheckReport): string {
     ['Servers that answered', report.serversResponding.length],
     ['Leases renewed, and not', `${String(report.leases.renewed)}, ${String(report.leases.failed)}`],
   ];
-  return [
-    table(rows.map(([name, value]) => [name, String(value)])),
-    '<h3>Good shares</h3>',
-    table([...report.sharemap].flatMap(([id, servers]) => servers.map((server) => [id, ...named(server)]))),
+  const good = [...report.sharemap].flatMap(([id, servers]) => servers.map((server) => [id, ...named(server)]));
+  return markup`${[
+    table(
+      [],
+      rows.map(([name, value]) => [name, String(value)]),
+    ),
+    markup`<h3>Good shares</h3>\n`,
+    table(['Share', 'Nickname', 'Server'], good),
     ...locations('Corrupt shares', report.corruptShares),
     ...locations('Shares of a format that is not known here', report.incompatibleShares),
     ...locations('Shares whose server failed while they were read', report.unreadShares),
-  ].join('\n');
+  ]}`;
 }
 
-function locations(title: string, shares: readonly ShareLocation[]): string[] {
+function locations(title: string, shares: readonly ShareLocation[]): Html[] {
   if (shares.length === 0) return [];
-  return [`<h3>${title}</h3>`, table(shares.map(({ server, shareNumber }) => [String(shareNumber), ...named(server)]))];
+  const rows = shares.map(({ server, shareNumber }) => [String(shareNumber), ...named(server)]);
+  return [markup`<h3>${title}</h3>\n`, table(['Share', 'Nickname', 'Server'], rows)];
 }
 
 function named({ nickname, serverId }: CheckedServer): [string, string] {
   return [nickname, serverId];
-}
-
-function table(rows: readonly (readonly string[])[]): string {
-  const cells = (row: readonly string[]): string => row.map((cell) => `<td>${escapeHtml(cell)}</td>`).join('');
-  return `<table>${rows.map((row) => `<tr>${cells(row)}</tr>`).join('\n')}</table>`;
-}
-
-function page(title: string, ...parts: readonly string[]): string {
-  return `<!doctype html>
-<html lang="en">
-<head><meta charset="utf-8"><title>${escapeHtml(title)}</title>
-<style>body{font:16px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:60rem;padding:0 1rem}td{padding:.2rem 1rem .2rem 0}</style>
-</head>
-<body>
-<h1>${escapeHtml(title)}</h1>
-${parts.join('\n')}
-</body>
-</html>
-`;
 }

@@ -8,10 +8,19 @@
 import fastify from 'fastify';
 import type { FastifyInstance } from 'fastify';
 import { reasonOf } from '#core/errors.js';
-import { commonHeaders, sendText, sentenceOf, statusOf } from './reply.js';
+import { recorded } from './recorded.js';
+import { commonHeaders, sendFailure, sentenceOf, statusOf } from './reply.js';
+import { Guard } from './guard.js';
+import { History } from './history.js';
+import { Operations } from './operations.js';
+import { fileRoutes } from './routes/file.js';
+import { incidentRoutes } from './routes/incident.js';
+import { operationRoutes } from './routes/operations.js';
+import { privateRoutes } from './routes/private.js';
+import { statusRoutes } from './routes/status.js';
 import { uriRoutes } from './routes/uri.js';
 import { welcomeRoutes } from './routes/welcome.js';
-import type { GatewayServices } from './services.js';
+import type { Gateway, GatewayServices } from './services.js';
 
 /** The longest path component, in characters: a capability percent-encoded, with room for a literal's data. */
 const PARAMETER_LENGTH_MAX = 4096;
@@ -35,18 +44,38 @@ export function createGateway(services: GatewayServices, before?: (app: FastifyI
   app.addContentTypeParser('*', (_request, payload, done) => {
     done(null, payload);
   });
-  app.addHook('onRequest', (_request, reply, done) => {
+  const guard = new Guard(services.crypto, services.guard);
+  app.addHook('onRequest', (request, reply, done) => {
     reply.headers(commonHeaders);
-    done();
+    done(guard.objection(request.raw));
   });
-  app.setErrorHandler((error, _request, reply) => {
+  app.setErrorHandler((error, request, reply) => {
     const status = statusOf(error);
     if (status === 500) services.log.error('request failed', { reason: reasonOf(error) });
-    return sendText(reply, status, sentenceOf(error));
+    return sendFailure(request, reply, status, sentenceOf(error));
   });
-  app.setNotFoundHandler((_request, reply) => sendText(reply, 404, 'No such resource'));
+  app.setNotFoundHandler((request, reply) => sendFailure(request, reply, 404, 'No such resource'));
   before?.(app);
-  welcomeRoutes(app, services);
-  uriRoutes(app, services);
+  const gateway = gatewayOf(services);
+  app.addHook('onClose', () => {
+    gateway.operations.close();
+  });
+  const all = [welcomeRoutes, uriRoutes, fileRoutes, operationRoutes, statusRoutes, incidentRoutes];
+  for (const routes of all) routes(app, gateway);
+  privateRoutes(app, gateway, guard);
   return app;
+}
+
+function gatewayOf(services: GatewayServices): Gateway {
+  const history = new History(services.clock);
+  return {
+    ...recorded(services, history),
+    history,
+    operations: new Operations(services.clock, services.log),
+    watchers: { count: 0 },
+    async statistics() {
+      const { counters, stats } = await services.statistics();
+      return { counters: { ...counters, ...history.counters() }, stats };
+    },
+  };
 }

@@ -1,15 +1,18 @@
 /** A directory as a page for people. Names are anybody's words: all of them are escaped, and no capability is shown. */
-import { formatBase32 } from '#core/base32.js';
-import { storageIndexOf } from '#core/capability/attenuate.js';
-import { authorityOf, isMutable } from '#core/capability/types.js';
 import type { DirectoryCapability } from '#core/capability/types.js';
+import { authorityOf } from '#core/capability/types.js';
 import type { CryptoProvider } from '#core/crypto.js';
 import type { Child } from '#core/directory/child.js';
 import type { DirectoryEntry } from '#core/directory/entries.js';
 import { isJsonObject } from '#core/directory/json-value.js';
 import type { JsonValue } from '#core/directory/json-value.js';
 import { sizeOf } from './child-json.js';
-import { escapeHtml } from './html.js';
+import { actionForm, markup, page, table } from './html.js';
+import type { Html } from './html.js';
+import { natureOf, shortNameOf } from './info-page.js';
+
+const FORMATS = markup`<select name="format"><option value="CHK">immutable</option><option>SDMF</option><option>MDMF</option></select>`;
+const DIRECTORY_FORMATS = markup`<select name="format"><option>SDMF</option><option>MDMF</option></select>`;
 
 /** The page. @param listing - what is in the directory, and the path of the request's address. */
 export function listingPage(
@@ -17,51 +20,66 @@ export function listingPage(
   directory: DirectoryCapability,
   listing: { readonly entries: readonly DirectoryEntry[]; readonly path: string },
 ): string {
-  const storageIndex = storageIndexOf(crypto, directory);
-  const name = storageIndex === undefined ? 'literal' : formatBase32(storageIndex).slice(0, 6);
-  const title = `Directory ${name} (${nature(directory)})`;
   const base = listing.path.replace(/\/*$/, '/');
-  const rows = listing.entries.map((entry) => row(entry, base));
-  return `<!doctype html>
-<html lang="en">
-<head><meta charset="utf-8"><title>${escapeHtml(title)}</title>
-<style>body{font:16px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:60rem;padding:0 1rem}td,th{text-align:left;padding:.2rem 1rem .2rem 0}</style>
-</head>
-<body>
-<h1>${escapeHtml(title)}</h1>
-${rows.length === 0 ? '<p>There is nothing in it.</p>' : table(rows)}
-</body>
-</html>
-`;
+  const mayChange = authorityOf(directory) === 'write';
+  const rows = listing.entries.map((entry) => row(entry, base, mayChange));
+  return page(
+    `Directory ${shortNameOf(crypto, directory)} (${natureOf(directory)})`,
+    markup`<p><a href="/">Gateway</a>, <a href="${base}?t=info">more about this directory</a></p>\n`,
+    rows.length === 0
+      ? markup`<p>There is nothing in it.</p>\n`
+      : table(['Type', 'Name', 'Size', 'Linked', ...(mayChange ? [''] : [])], rows),
+    ...(mayChange ? forms(base) : []),
+  );
 }
 
-function table(rows: readonly string[]): string {
-  return `<table>
-<thead><tr><th>Type</th><th>Name</th><th>Size</th><th>Linked</th></tr></thead>
-<tbody>
-${rows.join('\n')}
-</tbody>
-</table>`;
-}
-
-function row({ name, child, metadata }: DirectoryEntry, base: string): string {
+function row({ name, child, metadata }: DirectoryEntry, base: string, mayChange: boolean): (string | Html)[] {
   const isDirectory = child.kind === 'directory';
   const address = `${base}${encodeURIComponent(name)}${isDirectory ? '/' : ''}`;
-  const shown = escapeHtml(`${name}${isDirectory ? '/' : ''}`);
-  const link = child.kind === 'unknown' ? shown : `<a href="${escapeHtml(address)}">${shown}</a>`;
+  const shown = `${name}${isDirectory ? '/' : ''}`;
   const size = child.kind === 'unknown' || isDirectory ? undefined : sizeOf(child);
-  const cells = [typeOf(child), link, size === undefined ? '-' : String(size), linkedAt(metadata.get('tahoe'))];
-  return `<tr>${cells.map((cell) => `<td>${cell}</td>`).join('')}</tr>`;
+  return [
+    typeOf(child),
+    child.kind === 'unknown' ? shown : markup`<a href="${address}">${shown}</a>`,
+    size === undefined ? '-' : String(size),
+    linkedAt(metadata.get('tahoe')),
+    ...(mayChange ? [changes(name, base)] : []),
+  ];
+}
+
+function changes(name: string, base: string): Html {
+  const renaming = `${base}?t=rename-form&name=${encodeURIComponent(name)}`;
+  return markup`<a href="${renaming}">rename</a> ${actionForm(base, { t: 'unlink', name, when_done: '.' }, 'unlink')}`;
+}
+
+function forms(base: string): Html[] {
+  const fieldset = (legend: string, form: Html): Html =>
+    markup`<fieldset><legend>${legend}</legend>${form}</fieldset>\n`;
+  const name = markup`<label>Name <input name="name"></label> `;
+  return [
+    fieldset(
+      'Upload a file',
+      actionForm(base, { t: 'upload', when_done: '.' }, 'Upload', markup`<input type="file" name="file"> ${FORMATS}`),
+    ),
+    fieldset(
+      'Make a directory',
+      actionForm(base, { t: 'mkdir', when_done: '.' }, 'Make', markup`${name}${DIRECTORY_FORMATS}`),
+    ),
+    fieldset(
+      'Link what you have a capability of',
+      actionForm(
+        base,
+        { t: 'uri', when_done: '.' },
+        'Link',
+        markup`${name}<label>Capability <input name="uri" size="60"></label>`,
+      ),
+    ),
+  ];
 }
 
 function typeOf(child: Child): string {
   if (child.kind === 'unknown') return 'unknown';
-  return `${child.kind === 'directory' ? 'directory' : 'file'}, ${nature(child)}`;
-}
-
-function nature(capability: Exclude<Child, { readonly kind: 'unknown' }>): string {
-  if (!isMutable(capability)) return 'immutable';
-  return authorityOf(capability) === 'write' ? 'modifiable' : 'read-only';
+  return `${child.kind === 'directory' ? 'directory' : 'file'}, ${natureOf(child)}`;
 }
 
 function linkedAt(system: JsonValue | undefined): string {

@@ -1,5 +1,4 @@
 /** Makes files and directories of what a request brings, with the arguments that say how. */
-import type { FastifyRequest } from 'fastify';
 import type { DirectoryCapability, KnownCapability, MutableFormat } from '#core/capability/types.js';
 import type { NewEntry } from '#core/directory/entries.js';
 import { TahoeError, isTahoeError } from '#core/errors.js';
@@ -7,29 +6,29 @@ import type { Directory } from '#client/directory/directory.js';
 import { CONTENTS_SIZE_MAX } from '#client/mutable/version-reader.js';
 import type { Arguments } from './arguments.js';
 import type { GivenChild } from './children-json.js';
-import { readBody } from './request-body.js';
+import { readAll } from './request-body.js';
 import type { GatewayServices } from './services.js';
 
-/** Makes a file of the body. @throws ERR_USAGE, ERR_RSA_KEY, ERR_TOO_LARGE, and what storing it throws */
+/** Makes a file. @throws ERR_USAGE, ERR_RSA_KEY, ERR_TOO_LARGE, and what storing it throws */
 export async function storeFile(
   services: GatewayServices,
-  request: FastifyRequest,
+  bytes: AsyncIterable<Uint8Array>,
   args: Arguments,
   signal: AbortSignal,
 ): Promise<KnownCapability> {
   const { format = 'chk', privateKey } = args;
   if (format === 'chk') {
     if (privateKey !== undefined) throw new TahoeError('ERR_USAGE', { reason: 'private-key= is for mutable files' });
-    return (await services.upload(request.raw, signal)).capability;
+    return (await services.upload(bytes, signal)).capability;
   }
-  const contents = await readContents(request);
+  const contents = await readContents(bytes);
   const file = await services.createMutable(contents, { format, signal, ...(privateKey && { privateKey }) });
   return file.capability;
 }
 
-/** The body as the contents of a mutable file. @throws ERR_TOO_LARGE */
-export function readContents(request: FastifyRequest): Promise<Uint8Array> {
-  return readBody(request, 'mutable file', CONTENTS_SIZE_MAX);
+/** All that comes as the contents of a mutable file. @throws ERR_TOO_LARGE */
+export function readContents(bytes: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  return readAll(bytes, 'mutable file', CONTENTS_SIZE_MAX);
 }
 
 /** Makes a mutable directory that no other names. @throws ERR_USAGE, ERR_RSA_KEY, and what making it throws */

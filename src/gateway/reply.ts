@@ -2,7 +2,7 @@
  * How failures become answers of the web API: one table from error codes to statuses, one plain sentence as body.
  * @see Tahoe-LAFS docs/frontends/webapi.rst; its statuses are kept where its clients depend on them
  */
-import type { FastifyReply } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { dangerouslyFormatCapability } from '#core/capability/format.js';
 import type { KnownCapability } from '#core/capability/types.js';
 import type { CryptoProvider } from '#core/crypto.js';
@@ -10,6 +10,10 @@ import { dangerouslyFormatChild } from '#core/directory/child.js';
 import type { Child } from '#core/directory/child.js';
 import type { ErrorCode, ErrorFamily } from '#core/errors.js';
 import { isTahoeError } from '#core/errors.js';
+import { markup, page, sendPage } from './html.js';
+
+/** How a private gateway asks for its token: programs send it as it is, browsers as a password. */
+const CHALLENGE = 'Basic realm="tallac", charset="UTF-8", tahoe-lafs realm="tahoe-lafs"';
 
 const statusByFamily: Readonly<Record<ErrorFamily, number>> = {
   malformed: 400,
@@ -31,6 +35,9 @@ const statusByCode: Partial<Readonly<Record<ErrorCode, number>>> = {
   ERR_NO_SERVERS: 500,
   ERR_NO_SPACE: 507,
   ERR_NO_SUCH_CHILD: 404,
+  ERR_NOT_FOUND: 404,
+  ERR_HOST: 421,
+  ERR_TOKEN: 401,
   ERR_UNCOORDINATED_WRITE: 500,
   ERR_NOT_SUPPORTED: 501,
 };
@@ -57,7 +64,19 @@ export const commonHeaders: Readonly<Record<string, string>> = {
   'x-frame-options': 'DENY',
   'referrer-policy': 'no-referrer',
   'x-content-type-options': 'nosniff',
+  'cache-control': 'no-store',
+  'cross-origin-resource-policy': 'same-origin',
 };
+
+/** Answers with what went wrong: to browsers as a page, to all others as a line. */
+export function sendFailure(request: FastifyRequest, reply: FastifyReply, status: number, text: string): FastifyReply {
+  if (status === 401) reply.header('www-authenticate', CHALLENGE);
+  reply.code(status);
+  const isBrowser = (request.headers.accept ?? '').includes('text/html');
+  return isBrowser
+    ? sendPage(reply, page(`Error ${String(status)}`, markup`<p>${text}</p>\n`))
+    : sendText(reply, status, text);
+}
 
 /** Answers with a line of plain text. */
 export function sendText(reply: FastifyReply, status: number, text: string): FastifyReply {

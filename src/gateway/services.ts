@@ -11,7 +11,8 @@ import type {
 } from '#core/capability/types.js';
 import type { CryptoProvider } from '#core/crypto.js';
 import type { NewEntry } from '#core/directory/entries.js';
-import type { Log } from '#core/environment.js';
+import type { Clock, Log } from '#core/environment.js';
+import type { MutableVersion } from '#core/mutable/version.js';
 import { check, repair } from '#client/check/check.js';
 import type { CheckOptions } from '#client/check/check-immutable.js';
 import type { CheckOutcome, RepairOutcome } from '#client/check/check-report.js';
@@ -21,7 +22,15 @@ import type { ImmutableReader } from '#client/download/immutable-reader.js';
 import type { FileStore } from '#client/file-store.js';
 import type { CreateOptions } from '#client/mutable/create.js';
 import type { MutableFile } from '#client/mutable/mutable-file.js';
+import type { WalkStep } from '#client/traversal/walk.js';
+import type { Spool } from '#client/upload/plaintext.js';
 import type { UploadResult } from '#client/upload/upload.js';
+import { watch } from '#client/watch.js';
+import type { GuardOptions } from './guard.js';
+import type { History } from './history.js';
+import type { Statistics } from './open-metrics.js';
+import type { Operations } from './operations.js';
+import type { WalkWork } from './walk-works.js';
 
 /** One storage server, as the welcome page and Gridsync show it. */
 export interface ServerStatus {
@@ -39,29 +48,67 @@ export interface ServerStatus {
 /** What the gateway is told with everything that it makes. */
 export type MakingOptions = CreateOptions & { readonly signal: AbortSignal };
 
+/** An immutable file to be read. Whoever opens it closes it. */
+export type OpenedFile = Pick<ImmutableReader, 'read' | 'close'>;
+
+/** A mutable file, as far as it is used here. */
+export interface OpenedMutable {
+  readonly capability: MutableFile['capability'];
+  openVersion(options: SignalOptions): Promise<{ readonly size: number } & Pick<OpenedFile, 'read'>>;
+  overwrite(contents: Uint8Array, options: SignalOptions): Promise<unknown>;
+  update(offset: number, bytes: Uint8Array, options: SignalOptions): Promise<unknown>;
+}
+
+interface SignalOptions {
+  readonly signal: AbortSignal;
+}
+
 /** What can be done with files and directories. Each call waits until the grid has been looked at. */
 export interface StoreServices {
   upload(input: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<UploadResult>;
   /** The caller closes it. */
-  openFile(capability: ChkReadCapability, signal: AbortSignal): Promise<ImmutableReader>;
-  openMutable(capability: MutableWriteCapability | MutableReadCapability, signal: AbortSignal): Promise<MutableFile>;
-  createMutable(contents: Uint8Array, options: MakingOptions): Promise<MutableFile>;
+  openFile(capability: ChkReadCapability, signal: AbortSignal): Promise<OpenedFile>;
+  openMutable(capability: MutableWriteCapability | MutableReadCapability, signal: AbortSignal): Promise<OpenedMutable>;
+  createMutable(contents: Uint8Array, options: MakingOptions): Promise<OpenedMutable>;
   openDirectory(capability: DirectoryCapability, signal: AbortSignal): Promise<Directory>;
   createDirectory(entries: readonly NewEntry[], options: MakingOptions): Promise<DirectoryCapability>;
   createImmutableDirectory(entries: readonly NewEntry[], signal: AbortSignal): Promise<DirectoryCapability>;
   follow(root: KnownCapability, path: readonly string[], signal: AbortSignal): Promise<PathFound | PathMissing>;
   check(capability: KnownCapability, options: CheckOptions): Promise<CheckOutcome>;
   repair(capability: KnownCapability, options: CheckOptions): Promise<RepairOutcome>;
+  /** Everything below a directory, in the reference's order. */
+  walk(root: DirectoryCapability, signal: AbortSignal): AsyncIterable<WalkStep>;
+  /** The versions of a mutable file as they come to be. */
+  watch(capability: KnownCapability, signal: AbortSignal): AsyncIterable<MutableVersion>;
+  /** Where what comes in waits that is too much for memory. The caller closes it. */
+  openSpool(): Promise<Spool>;
 }
 
 /** The node, as the gateway sees it. */
 export interface GatewayServices extends StoreServices {
   readonly crypto: CryptoProvider;
+  readonly clock: Clock;
   readonly log: Log;
+  /** So many unpredictable bytes. */
+  randomBytes(size: number): Uint8Array;
   readonly nickname: string;
   /** Such as `tallac/1.2.3`. */
   readonly applicationVersion: string;
   servers(): readonly ServerStatus[];
+  /** Figures of the node. */
+  statistics(): Promise<Statistics>;
+  /** Who may ask what. */
+  readonly guard: GuardOptions;
+  /** Has every line of the log told, as JSON. @returns what ends it. */
+  followLog(told: (line: string) => void): () => void;
+}
+
+/** The gateway's parts as its routes see them. */
+export interface Gateway extends GatewayServices {
+  readonly operations: Operations<WalkWork>;
+  readonly history: History;
+  /** How many watch for changes now. */
+  readonly watchers: { count: number };
 }
 
 /** The services that a store gives. @param ready - waits until so many servers are known, or all. */
@@ -84,6 +131,15 @@ export function storeServices(
     createImmutableDirectory: (entries, signal) =>
       when(signal, () => store.createImmutableDirectory(entries, { signal })),
     follow: (root, path, signal) => when(signal, () => store.follow(root, path, { signal })),
+    openSpool: () => context.openSpool(),
+    async *walk(root, signal) {
+      await ready(context.encoding.total, signal);
+      yield* store.walk(root, signal);
+    },
+    async *watch(capability, signal) {
+      await ready(context.encoding.total, signal);
+      yield* watch(context, capability, { signal });
+    },
     async check(capability, options) {
       await ready(Infinity, options.signal);
       return check(context, capability, options);

@@ -37,14 +37,19 @@ export interface Found {
 
 /** The address of a request. @throws ERR_USAGE when it is no UTF-8 or has an empty name inside. */
 export function targetOf(request: FastifyRequest): Target {
-  const [, , ...encoded] = (request.raw.url ?? '').split('?', 1).join('').split('/');
-  const [root = '', ...path] = encoded.map(decoded);
+  const [root = '', ...path] = namesOf(request);
   if (path.at(-1) === '') path.pop();
   if (path.includes('')) {
     const reason = 'The webapi does not allow empty pathname components, i.e. a double slash';
     throw new TahoeError('ERR_USAGE', { reason });
   }
   return { root, path };
+}
+
+/** What stands in the address behind the name of the resource, decoded. @throws ERR_USAGE when it is no UTF-8. */
+export function namesOf(request: FastifyRequest): string[] {
+  const [, , ...encoded] = (request.raw.url ?? '').split('?', 1).join('').split('/');
+  return encoded.map(decoded);
 }
 
 /** The capability at the root. @throws ERR_CAPABILITY when it is not known. */

@@ -3,7 +3,7 @@
  * that offers them as a web API.
  */
 import type { CryptoProvider } from '#core/crypto.js';
-import type { Clock, Log, Random } from '#core/environment.js';
+import type { Clock, Random } from '#core/environment.js';
 import { FileStore } from '#client/file-store.js';
 import type { FileStoreContext } from '#client/file-store.js';
 import type { Grid } from '#client/grid.js';
@@ -13,6 +13,7 @@ import type { UploadPermission } from '#client/upload-permission.js';
 import { createGateway } from '#gateway/gateway.js';
 import { storeServices } from '#gateway/services.js';
 import type { GatewayServices, ServerStatus } from '#gateway/services.js';
+import { Blacklist } from './blacklist.js';
 import { collectorOfDiscarded } from './collector.js';
 import type { Closers } from './closers.js';
 import { gatewayUrl } from './config/endpoint-text.js';
@@ -21,6 +22,7 @@ import { monitorRoutes } from './health/routes.js';
 import type { Monitor } from './health/routes.js';
 import { joinGrid } from './grid-joining.js';
 import { listenHttp } from './http-listener.js';
+import type { NodeLog } from './log.js';
 import type { NodeDirectory } from './node-directory.js';
 import { loadClientSecrets } from './node-secrets.js';
 import type { NodeSettings } from './settings.js';
@@ -37,7 +39,9 @@ export interface ClientServiceOptions {
   readonly crypto: CryptoProvider;
   readonly random: Random;
   readonly clock: Clock;
-  readonly log: Log;
+  readonly log: NodeLog;
+  /** What `/private` takes. */
+  readonly apiToken: string;
   readonly closers: Closers;
   /** What is told on the same port. */
   readonly monitor?: Monitor | undefined;
@@ -77,6 +81,7 @@ async function clientContext(
   const path = directory.privateFile('seen-versions');
   const seen = await SeenVersionsFile.open({ path, crypto, secret: secrets.leaseSecret, log });
   options.closers.add('the seen versions', () => seen.close());
+  const blacklist = new Blacklist(directory.file('access.blacklist'));
   return {
     crypto,
     clock,
@@ -84,7 +89,10 @@ async function clientContext(
     log,
     encoding: { needed, happy, total, segmentSizeMax: maximumSegmentSizeBytes },
     ...secrets,
-    serversFor: (storageIndex) => grid.permutedServers(storageIndex),
+    serversFor: (storageIndex) => {
+      blacklist.check(storageIndex);
+      return grid.permutedServers(storageIndex);
+    },
     mayTakeShares: ({ serverId }) => permission.allows(serverId),
     openSpool: () => spool.open(),
     openEncoder: encoders.open,
@@ -106,10 +114,15 @@ function servicesOf(options: ClientServiceOptions, grid: Grid, context: FileStor
   return {
     ...storeServices(new FileStore(context), (minimum, signal) => grid.ready(minimum, signal)),
     crypto: options.crypto,
+    clock: options.clock,
     log: options.log,
+    randomBytes: (size) => options.random.bytes(size),
     nickname: options.settings.nickname,
     applicationVersion,
     servers: () => grid.status().map(serverStatus),
+    statistics: async () => ({ counters: {}, stats: (await options.monitor?.statistics.read()) ?? {} }),
+    guard: { token: options.apiToken, ...options.settings.gateway },
+    followLog: (told) => options.log.follow(told),
   };
 }
 

@@ -5,6 +5,7 @@
  * the swissnums of furls and NURLs, private keys and Authorization values, plain or percent-encoded, and
  * blots out what opens them.
  */
+import { randomUUID } from 'node:crypto';
 import { pino } from 'pino';
 import type { DestinationStream } from 'pino';
 import type { Log, LogFacts } from '#core/environment.js';
@@ -26,6 +27,8 @@ const SECRETS = [
   /((?:Tahoe-LAFS|tahoe-lafs|Bearer|Basic) )[A-Za-z0-9+/_=-]{8,}/g,
 ];
 const BLOT = '[hidden]';
+/** All lines of one process belong to one task. */
+const TASK = randomUUID();
 
 /** `text` with everything blotted out that looks like a secret. */
 export function redact(text: string): string {
@@ -40,6 +43,8 @@ function redactFacts(facts: LogFacts): LogFacts {
 
 /** A log that must be flushed at the end. */
 export interface NodeLog extends Log {
+  /** Has every line told that is written, as JSON of the reference's shape. @returns what ends it. */
+  follow(told: (line: string) => void): () => void;
   /** Writes out what is still held back. */
   close(): void;
 }
@@ -57,16 +62,20 @@ export function createLog(level: LogLevel, destination: DestinationStream = stan
     formatters: { level: (label: string) => ({ level: label }) },
   };
   const logger = pino({ level, ...format }, destination);
+  const followers = new Followers();
   const write =
     (at: LogLevel) =>
     (event: string, facts: LogFacts = {}): void => {
-      logger[at](redactFacts(facts), redact(event));
+      const [cleanFacts, cleanEvent] = [redactFacts(facts), redact(event)];
+      logger[at](cleanFacts, cleanEvent);
+      if (logger.isLevelEnabled(at)) followers.tell(at, cleanEvent, cleanFacts);
     };
   return {
     debug: write('debug'),
     info: write('info'),
     warn: write('warn'),
     error: write('error'),
+    follow: (told) => followers.add(told),
     close: () => {
       logger.flush();
     },
@@ -78,4 +87,25 @@ function standardOutput(): DestinationStream {
   // A closed pipe must not end the node: whoever started it may have stopped reading.
   stream.on('error', () => undefined);
   return stream;
+}
+
+/** Those who read the log while it is written. */
+class Followers {
+  readonly #all = new Set<(line: string) => void>();
+  #count = 0;
+
+  add(told: (line: string) => void): () => void {
+    this.#all.add(told);
+    return () => {
+      this.#all.delete(told);
+    };
+  }
+
+  /** In the shape of Eliot, which readers of the reference's log know. */
+  tell(level: LogLevel, event: string, facts: LogFacts): void {
+    if (this.#all.size === 0) return;
+    const place = { task_uuid: TASK, task_level: [++this.#count], timestamp: Date.now() / 1000 };
+    const line = JSON.stringify({ ...facts, ...place, message_type: event, log_level: level });
+    for (const told of this.#all) told(line);
+  }
 }

@@ -37,11 +37,20 @@ export interface StorageSettings {
   readonly certificateFiles: readonly string[];
 }
 
+/** Who may ask what of the gateway. */
+export interface GatewaySettings {
+  /** Names beside localhost and addresses. */
+  readonly hosts: readonly string[];
+  readonly isPrivate: boolean;
+  readonly isReadOnly: boolean;
+}
+
 /** All settings of a client node; paths are absolute. */
 export interface NodeSettings {
   readonly nickname: string;
   /** Where the gateway listens; undefined when there is none. */
   readonly web: Endpoint | undefined;
+  readonly gateway: GatewaySettings;
   readonly tempDirectory: string;
   readonly encoding: EncodingSettings;
   /** undefined when this node stores nothing for others. */
@@ -74,6 +83,11 @@ export function readSettings(configuration: Configuration, directory: string): N
   return {
     nickname: configuration.get(options.nickname),
     web: readWeb(configuration),
+    gateway: {
+      hosts: configuration.get(options.gatewayHosts),
+      isPrivate: configuration.get(options.gatewayPrivate),
+      isReadOnly: configuration.get(options.gatewayReadOnly),
+    },
     tempDirectory: resolvePath(directory, configuration.get(options.tempdir)),
     encoding: readEncoding(configuration),
     storage: readStorage(configuration, directory),

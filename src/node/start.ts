@@ -2,7 +2,7 @@
  * Starts a node from its directory: everything it is made of, in order, each piece handed what it needs. If one
  * fails to start, what was started before is closed again.
  */
-import type { Clock, Log, Random } from '#core/environment.js';
+import type { Clock, Random } from '#core/environment.js';
 import { systemRandom } from '#core/native-crypto.js';
 import { formatTubId, loadCertificate } from './certificate.js';
 import { systemClock } from './clock.js';
@@ -12,6 +12,8 @@ import { createCrypto } from './crypto-choice.js';
 import { allocatePort, localAddresses } from './endpoint.js';
 import { NodeHealth } from './health/node-health.js';
 import type { Monitor } from './health/routes.js';
+import { NodeStatistics } from './health/statistics.js';
+import type { NodeLog } from './log.js';
 import type { NodeDirectory } from './node-directory.js';
 import { loadIdentity, renewApiToken } from './node-secrets.js';
 import type { NodeSettings } from './settings.js';
@@ -31,7 +33,7 @@ export interface StartOptions {
   readonly directory: NodeDirectory;
   readonly configuration: Configuration;
   readonly settings: NodeSettings;
-  readonly log: Log;
+  readonly log: NodeLog;
 }
 
 /**
@@ -63,7 +65,11 @@ async function startMonitor(closers: Closers): Promise<Monitor> {
   closers.add('the metrics', () => {
     metrics.close();
   });
-  return { health: new NodeHealth(systemClock), metrics };
+  const statistics = new NodeStatistics(systemClock);
+  closers.add('the statistics', () => {
+    statistics.close();
+  });
+  return { health: new NodeHealth(systemClock), metrics, statistics };
 }
 
 async function startServices(
@@ -80,7 +86,7 @@ async function startServices(
   const certificate = await loadCertificate(directory, clock);
   const identity = await loadIdentity(directory, crypto, random);
   await directory.write('my_nodeid', `${formatTubId(certificate.tubId)}\n`);
-  await renewApiToken(directory, random);
+  const apiToken = await renewApiToken(directory, random);
   const shared = { directory, crypto, random, clock, log, closers, monitor };
   const location = settings.storage === undefined ? undefined : await locate(options);
   if (settings.storage !== undefined && location !== undefined) {
@@ -92,7 +98,7 @@ async function startServices(
   // Without a gateway nobody can ask anything of the client. Each half is loaded only where it runs: it weighs 20 MiB.
   if (settings.web === undefined) return undefined;
   const { startClientService } = await import('./client-service.js');
-  return startClientService({ ...shared, settings: { ...settings, web: settings.web } });
+  return startClientService({ ...shared, log, apiToken, settings: { ...settings, web: settings.web } });
 }
 
 async function locate({ directory, configuration }: StartOptions): Promise<TubLocation | undefined> {

@@ -106,7 +106,8 @@ export async function startStorageService(options: StorageServiceOptions): Promi
   const tables = location.endpoints.map(() => new ConnectionTable({ connections: connectionCount }));
   if (options.monitor !== undefined) {
     options.monitor.health.addCheck(volumeCheck(volume));
-    monitorStorage(options.monitor, { directory: settings.directory, store, events, feed, tables });
+    const reservedSpace = settings.reservedSpaceBytes;
+    monitorStorage(options.monitor, { directory: settings.directory, reservedSpace, store, events, feed, tables });
   }
   const routes = { store, crypto, swissnum: address.swissnum, clock, log, applicationVersion, feed };
   const listeners: HttpListener[] = [];

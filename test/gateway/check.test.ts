@@ -157,7 +157,7 @@ t.test('what is refused, with its status', async (t) => {
     ['POST', `${url}?t=check&verify=maybe`, 400, /invalid boolean argument: verify= takes true or false/],
     ['POST', `${url}?t=check&repair=`, 400, /invalid boolean argument/],
     ['POST', `${url}?t=check&output=XML`, 400, /output= takes JSON or HTML/],
-    ['POST', `${url}?t=upload`, 400, /POST to file: bad t=/],
+    ['POST', `${url}?t=upload`, 400, /takes a form/],
     ['POST', url, 400, /POST to file: bad t=/],
     ['POST', '/uri/nonsense?t=check', 400, /capability is not valid/],
     ['GET', `${url}?t=check&repair=true`, 400, /take a POST/],

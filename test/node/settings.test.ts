@@ -85,6 +85,7 @@ t.test('settings of an empty configuration are the defaults', (t) => {
   t.strictSame(readSettings(configure(''), '/node'), {
     nickname: '<unspecified>',
     web: undefined,
+    gateway: { hosts: [], isPrivate: false, isReadOnly: false },
     tempDirectory: '/node/tmp',
     encoding: { needed: 3, happy: 7, total: 10, maximumSegmentSizeBytes: 1_048_576 },
     storage: {
@@ -145,6 +146,7 @@ enabled = true
     {
       nickname: 'Jürgen',
       web: { host: '127.0.0.1', port: 0, backlog: undefined, text: 'tcp:0:interface=127.0.0.1' },
+      gateway: { hosts: [], isPrivate: false, isReadOnly: false },
       tempDirectory: `${homedir()}/tmp`,
       encoding: { needed: 1, happy: 1, total: 1, maximumSegmentSizeBytes: 128 },
       storage: {

@@ -20,20 +20,29 @@ interface Contents {
   readonly read: (range: ByteRange) => AsyncIterator<Uint8Array> | Uint8Array;
 }
 
-/** Answers with the file's contents. @param what - the file, and the name by which a directory knows it. */
+/** Answers with the file's contents. @param what - the file, its name, and whether a browser saves it under that. */
 export async function sendContents(
   services: GatewayServices,
   request: FastifyRequest,
   reply: FastifyReply,
-  what: { readonly file: FileCapability; readonly name: string | undefined; readonly signal: AbortSignal },
+  what: {
+    readonly file: FileCapability;
+    readonly name: string | undefined;
+    readonly isSaved: boolean;
+    readonly signal: AbortSignal;
+  },
 ): Promise<FastifyReply> {
-  const { name, signal } = what;
+  const { name, isSaved, signal } = what;
   const { sizeBytes, read } = await contentsOf(services, what.file, signal);
   const range = requestedRange(request.headers.range, sizeBytes);
   if (range === 'unsatisfiable') {
     return sendText(reply.header('content-range', `bytes */${String(sizeBytes)}`), 416, 'First beyond end of file');
   }
-  const head = headOf(range, sizeBytes, { ...contentTypeHeaders(name), ...tagOf(reply) });
+  const head = headOf(range, sizeBytes, {
+    ...contentTypeHeaders(name),
+    ...(isSaved ? { 'content-disposition': attachment(name) } : {}),
+    ...tagOf(reply),
+  });
   if (request.method === 'HEAD') return reply.code(head.status).headers(head.headers).send();
   const bytes = read(range ?? { begin: 0, end: sizeBytes });
   if (bytes instanceof Uint8Array) return reply.code(head.status).headers(head.headers).send(bytes);
@@ -78,6 +87,8 @@ function headOf(
   const headers = {
     ...commonHeaders,
     'content-security-policy': CONTENT_SECURITY_POLICY,
+    // What is stored may be a page with its pictures; sandboxed, it is no longer of the gateway's origin.
+    'cross-origin-resource-policy': 'cross-origin',
     'accept-ranges': 'bytes',
     'content-length': String(length),
     ...more,
@@ -85,6 +96,13 @@ function headOf(
   if (range === undefined) return { status: 200, headers };
   const contentRange = `bytes ${String(range.begin)}-${String(range.end - 1)}/${String(size)}`;
   return { status: 206, headers: { ...headers, 'content-range': contentRange } };
+}
+
+/** What has a browser save a file: its name as it is, and for what no header may hold also in the newer form. */
+function attachment(name = 'unknown'): string {
+  const plain = name.replaceAll(/[^ !#-~]/g, '_');
+  const encoded = encodeURIComponent(name).replaceAll(/['()*]/g, (c) => `%${c.charCodeAt(0).toString(16)}`);
+  return `attachment; filename="${plain}"${plain === name ? '' : `; filename*=UTF-8''${encoded}`}`;
 }
 
 /** The entity tag that was set; what is sent around fastify must name it again. */

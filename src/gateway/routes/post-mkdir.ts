@@ -3,7 +3,7 @@
  * leads to it, or with `name=` one inside of it. A directory that is there already is left as it is.
  * @see Tahoe-LAFS docs/frontends/webapi.rst, "Creating a New Directory"
  */
-import type { FastifyReply } from 'fastify';
+import { dangerouslyFormatCapability } from '#core/capability/format.js';
 import type { DirectoryCapability } from '#core/capability/types.js';
 import type { Overwrite } from '#core/directory/changes.js';
 import type { NewEntry } from '#core/directory/entries.js';
@@ -11,15 +11,18 @@ import { TahoeError } from '#core/errors.js';
 import { CHILDREN_SIZE_MAX, parseChildren } from '../children-json.js';
 import { makeSubdirectory, newEntries } from '../making.js';
 import { findOrMake } from '../path-making.js';
-import { sendCapability } from '../reply.js';
 import { readBody } from '../request-body.js';
 import { targetOf } from '../target.js';
 import type { Place } from '../target.js';
 import type { Posting } from './post.js';
 
-/** Answers it. */
-export async function makeAt(posting: Posting): Promise<FastifyReply> {
-  const { services, request, reply, args, signal } = posting;
+/** Answers it. @returns the directory's capability. */
+export async function makeAt(posting: Posting): Promise<string> {
+  return dangerouslyFormatCapability(await madeAt(posting));
+}
+
+async function madeAt(posting: Posting): Promise<DirectoryCapability> {
+  const { services, request, args, signal } = posting;
   const hasChildren = args.operation !== 'mkdir';
   const body = hasChildren ? await readBody(request, 'list of children', CHILDREN_SIZE_MAX) : new Uint8Array(0);
   const entries = newEntries(parseChildren(body));
@@ -29,7 +32,7 @@ export async function makeAt(posting: Posting): Promise<FastifyReply> {
     throw new TahoeError('ERR_USAGE', { reason: `POST to file: bad t=${args.operation}` });
   }
   if (name === '') {
-    return sendCapability(reply, 200, child ?? (await make(posting, placed(place), { entries, overwrite: 'nothing' })));
+    return child ?? (await make(posting, placed(place), { entries, overwrite: 'nothing' }));
   }
   const { parent, name: last } = place ?? {};
   const outer =
@@ -37,7 +40,7 @@ export async function makeAt(posting: Posting): Promise<FastifyReply> {
     (await makeSubdirectory(services, placed(parent), placed(last), { format: mutableFormat(posting), signal }));
   const overwrite = hasChildren ? 'nothing' : args.flag('replace', true) ? 'anything' : 'nothing';
   const inside = { parent: await services.openDirectory(outer, signal), name };
-  return sendCapability(reply, 200, await make(posting, inside, { entries, overwrite }));
+  return make(posting, inside, { entries, overwrite });
 }
 
 async function make(

@@ -1,38 +1,49 @@
 /**
- * `POST /uri/CAP/…?t=`: what is done to a directory. Arguments stand in the query or in a form.
+ * `POST /uri/CAP/…?t=`: what is done to a directory, or to a file. Arguments stand in the query or in a form, and
+ * `when_done=` leads on from any of them.
  *
  *   mkdir, mkdir-with-children, mkdir-immutable   make one at the path, or with `name=` inside of it
+ *   upload        stores the form's `file`, as `name=` in a directory, or in place of the file that is there
  *   uri           links `uri=` as `name=`         set_children   links what the JSON in the body names
  *   unlink        removes `name=`                 rename         gives `from_name=` the name `to_name=`
  *   relink        moves `from_name=` to `to_dir=` and `to_name=`
- *   check         looks how anything is, a file or a directory
+ *   check         looks how anything is           start-…, stream-…   walk below a directory
  * @see Tahoe-LAFS docs/frontends/webapi.rst
  */
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { requireCapability } from '#core/capability/parse.js';
 import { isTahoeError, TahoeError } from '#core/errors.js';
 import type { Directory } from '#client/directory/directory.js';
-import { formArguments, queryArguments } from '../arguments.js';
+import { queryArguments } from '../arguments.js';
 import type { Arguments } from '../arguments.js';
 import { clientGone } from '../body.js';
 import { CHILDREN_SIZE_MAX, childOfGiven, parseChildren } from '../children-json.js';
+import { readForm, withoutForm } from '../form.js';
+import type { FormFile } from '../form.js';
 import { sendLine, textOfChild } from '../reply.js';
 import { readBody } from '../request-body.js';
-import type { GatewayServices } from '../services.js';
+import type { Gateway } from '../services.js';
 import { find, knownChild, targetOf } from '../target.js';
+import { redirect, whenDoneOf } from '../when-done.js';
 import { checkChild } from './check.js';
 import { makeAt } from './post-mkdir.js';
+import { uploadAt } from './post-upload.js';
+import { isWalk, walkBelow } from './walks.js';
 
 /** One request, understood. */
 export interface Posting {
-  readonly services: GatewayServices;
+  readonly services: Gateway;
   readonly request: FastifyRequest;
   readonly reply: FastifyReply;
   readonly args: Arguments;
+  /** The one of the form. */
+  readonly file: FormFile | undefined;
+  readonly whenDone: string | undefined;
   readonly signal: AbortSignal;
 }
 
-type Change = (posting: Posting, directory: Directory) => Promise<FastifyReply>;
+/** @returns what there is to say. */
+type Change = (posting: Posting, directory: Directory) => Promise<string>;
 
 const changes: ReadonlyMap<string, Change> = new Map([
   ['uri', linkCapability],
@@ -49,46 +60,62 @@ const MAKING = ['mkdir', 'mkdir-with-children', 'mkdir-immutable'];
 
 /** Answers it. */
 export async function postThing(
-  services: GatewayServices,
+  services: Gateway,
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
-  const query = queryArguments(request);
-  const args = WITH_JSON.includes(query.operation) ? query : await formArguments(request);
-  const posting = { services, request, reply, args, signal: clientGone(reply) };
-  if (MAKING.includes(args.operation)) return makeAt(posting);
-  const target = targetOf(request);
-  const found = await find(services, target, posting.signal);
-  const { child } = found;
-  if (args.operation === 'check') return checkChild(services, args, reply, knownChild(found, target), true);
-  if (child.kind !== 'directory') throw badOperation('POST to file: bad', args);
-  const change = changes.get(args.operation);
-  if (change === undefined) throw badOperation('POST to a directory with bad', args);
-  return change(posting, await services.openDirectory(child, posting.signal));
+  const signal = clientGone(reply);
+  const hasJson = WITH_JSON.includes(queryArguments(request).operation);
+  const form = hasJson ? withoutForm(request) : await readForm(services, request);
+  try {
+    const { args, file } = form;
+    return await answer({ services, request, reply, args, file, signal, whenDone: whenDoneOf(request, args) });
+  } finally {
+    await form.close();
+  }
 }
 
-async function linkCapability({ services, reply, args, signal }: Posting, directory: Directory): Promise<FastifyReply> {
+async function answer(posting: Posting): Promise<FastifyReply> {
+  const { services, request, args, signal } = posting;
+  if (MAKING.includes(args.operation)) return done(posting, await makeAt(posting));
+  const target = targetOf(request);
+  const found = await find(services, target, signal);
+  const { child } = found;
+  if (args.operation === 'check') return checkChild(posting, knownChild(found, target), true);
+  if (args.operation === 'upload') return done(posting, await uploadAt(posting, found));
+  if (child.kind !== 'directory') throw badOperation('POST to file: bad', args);
+  if (isWalk(args.operation)) return walkBelow(posting, child);
+  const change = changes.get(args.operation);
+  if (change === undefined) throw badOperation('POST to a directory with bad', args);
+  return done(posting, await change(posting, await services.openDirectory(child, signal)));
+}
+
+function done({ reply, whenDone }: Posting, text: string): FastifyReply {
+  return whenDone === undefined ? sendLine(reply, 200, text) : redirect(reply, whenDone);
+}
+
+async function linkCapability({ services, args, signal }: Posting, directory: Directory): Promise<string> {
   const text = required(args, 'uri', 'set-uri requires a uri').trim();
   const name = required(args, 'name', 'set-uri requires a name');
   const child = childOfGiven(name, { write: text });
   await directory.link([{ name, child }], args.overwrite, { signal });
-  return sendLine(reply, 200, textOfChild(services.crypto, child));
+  return textOfChild(services.crypto, child);
 }
 
-async function unlink({ reply, args, signal }: Posting, directory: Directory): Promise<FastifyReply> {
+async function unlink({ args, signal }: Posting, directory: Directory): Promise<string> {
   // Forms leave out a field that is empty, and a name may be.
   await directory.unlink(args.get('name') ?? '', {}, { signal });
-  return sendLine(reply, 200, 'thing unlinked');
+  return 'thing unlinked';
 }
 
-async function rename(posting: Posting, directory: Directory): Promise<FastifyReply> {
+async function rename(posting: Posting, directory: Directory): Promise<string> {
   if (posting.args.get('to_dir') !== undefined) throw refused('to_dir= is not valid for rename');
   if (posting.args.get('to_name') === undefined) throw refused('to_name= is required for rename');
   return relink(posting, directory);
 }
 
-async function relink(posting: Posting, directory: Directory): Promise<FastifyReply> {
-  const { reply, args, signal } = posting;
+async function relink(posting: Posting, directory: Directory): Promise<string> {
+  const { args, signal } = posting;
   const from = args.get('from_name')?.trim();
   if (from === undefined) throw refused('from_name= is required');
   const to = args.get('to_name')?.trim() ?? from;
@@ -97,14 +124,14 @@ async function relink(posting: Posting, directory: Directory): Promise<FastifyRe
   }
   const target = await directoryNamed(posting, args.get('to_dir')?.trim(), directory);
   await directory.move(from, target, to, args.overwrite, { signal });
-  return sendLine(reply, 200, 'thing moved');
+  return 'thing moved';
 }
 
-async function setChildren({ request, reply, args, signal }: Posting, directory: Directory): Promise<FastifyReply> {
+async function setChildren({ request, args, signal }: Posting, directory: Directory): Promise<string> {
   const { overwrite } = args;
   const children = parseChildren(await readBody(request, 'list of children', CHILDREN_SIZE_MAX));
   await directory.link(children, overwrite, { signal });
-  return sendLine(reply, 200, 'Okay so I did it.');
+  return 'Okay so I did it.';
 }
 
 /** `to_dir=`: a capability, and a path from it. */

@@ -3,6 +3,9 @@
  *
  *   t=json           as JSON               t=uri            its capability
  *   t=readonly-uri   the one that only reads       t=check          how it is
+ *   t=info           a page about it               t=rename-form    a page to rename what is in it
+ *   t=watch          its changes as they come (SSE)
+ *   filename=        the name of a file            save=true        has a browser save it
  * @see Tahoe-LAFS docs/frontends/webapi.rst, "Reading a File", "Getting Information About Files And Directories"
  */
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -16,45 +19,65 @@ import type { DirectoryEntry } from '#core/directory/entries.js';
 import { formatPythonJson } from '#core/directory/json-format.js';
 import { isTahoeError, TahoeError } from '#core/errors.js';
 import { queryArguments } from '../arguments.js';
+import type { Arguments } from '../arguments.js';
 import { clientGone } from '../body.js';
 import { directoryJson, fileJson, sizeOf, unknownJson } from '../child-json.js';
-import { PAGE_POLICY } from '../html.js';
+import { sendPage } from '../html.js';
+import { infoPage, renamePage, shortNameOf } from '../info-page.js';
 import { listingPage } from '../listing-page.js';
 import { sendPlain, sentenceOf, statusOf, textOfChild } from '../reply.js';
-import type { GatewayServices } from '../services.js';
+import type { Gateway, GatewayServices } from '../services.js';
 import { find, knownChild, targetOf } from '../target.js';
 import type { Found, Target } from '../target.js';
 import { checkChild } from './check.js';
 import { sendContents } from './contents.js';
+import { watchChild } from './watch.js';
 
 /** Operations whose answers never change for what is immutable. */
 const UNCHANGING = ['', 'json', 'uri', 'readonly-uri'];
 
+/** Of a handle that nobody can guess, in bytes. */
+const HANDLE_SIZE = 16;
+
 /** One request, understood. */
 interface Reading {
-  readonly services: GatewayServices;
+  readonly services: Gateway;
   readonly request: FastifyRequest;
   readonly reply: FastifyReply;
   readonly target: Target;
+  readonly args: Arguments;
   readonly operation: string;
+  /** The name of a file, for whoever saves it. */
+  readonly name: string | undefined;
   readonly signal: AbortSignal;
 }
 
 /** Answers it. */
-export async function getThing(
-  services: GatewayServices,
-  request: FastifyRequest,
-  reply: FastifyReply,
-): Promise<FastifyReply> {
+export async function getThing(services: Gateway, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
   const target = targetOf(request);
+  const signal = clientGone(reply);
+  const found = await find(services, target, signal);
+  return getFound({ services, request, reply, target, signal }, found, found.place?.name);
+}
+
+/** Answers what is asked of something that was found. @param usualName - of a file, where no other is given. */
+export async function getFound(
+  asked: Pick<Reading, 'services' | 'request' | 'reply' | 'target' | 'signal'>,
+  found: Found,
+  usualName: string | undefined,
+): Promise<FastifyReply> {
+  const { services, request, reply, target } = asked;
   const args = queryArguments(request);
   const { operation } = args;
-  const signal = clientGone(reply);
-  const reading = { services, request, reply, target, operation, signal };
-  const found = await find(services, target, signal);
+  const reading = { ...asked, args, operation, name: args.get('filename') ?? usualName };
   if (operation === 'check' && request.method === 'GET') {
-    return checkChild(services, args, reply, knownChild(found, target), false);
+    return checkChild({ ...reading, whenDone: undefined }, knownChild(found, target), false);
   }
+  if (operation === 'info' && request.method === 'GET') {
+    const handle = Buffer.from(services.randomBytes(HANDLE_SIZE)).toString('hex');
+    return sendPage(reply, infoPage(services.crypto, found.child, handle));
+  }
+  if (operation === 'watch' && request.method === 'GET') return watchChild(reading, knownChild(found, target));
   if (isUnchanged(reading, found)) return reply.code(304).send();
   switch (found.child.kind) {
     case 'unknown':
@@ -67,11 +90,11 @@ export async function getThing(
 }
 
 async function getFile(reading: Reading, file: FileCapability, found: Found): Promise<FastifyReply> {
-  const { services, request, reply, operation, signal } = reading;
+  const { services, request, reply, operation, args, name, signal } = reading;
   if (request.method === 'HEAD' && operation !== '') throw badOperation('HEAD file', operation);
   switch (operation) {
     case '':
-      return sendContents(services, request, reply, { file, name: found.place?.name, signal });
+      return sendContents(services, request, reply, { file, name, isSaved: args.flag('save', false), signal });
     case 'json': {
       const size = await currentSize(reading, file);
       return sendPlain(reply, fileJson(services.crypto, file, size, found));
@@ -82,7 +105,11 @@ async function getFile(reading: Reading, file: FileCapability, found: Found): Pr
 }
 
 async function getDirectory(reading: Reading, directory: DirectoryCapability): Promise<FastifyReply> {
-  const { services, reply, request, operation, signal } = reading;
+  const { services, reply, request, operation, args, signal } = reading;
+  if (operation === 'rename-form') {
+    const title = `directory ${shortNameOf(services.crypto, directory)}`;
+    return sendPage(reply, renamePage(title, pathOf(request), args.get('name') ?? ''));
+  }
   if (operation !== '' && operation !== 'json') return getCapability(reading, directory, 'GET directory');
   let entries: readonly DirectoryEntry[];
   try {
@@ -93,11 +120,11 @@ async function getDirectory(reading: Reading, directory: DirectoryCapability): P
     return sendPlain(reply.code(statusOf(error)), formatPythonJson(new Map([['error', sentenceOf(error)]])));
   }
   if (operation === 'json') return sendPlain(reply, directoryJson(services.crypto, directory, entries));
-  const [path = '/'] = (request.raw.url ?? '').split('?');
-  return reply
-    .header('content-type', 'text/html;charset=utf-8')
-    .header('content-security-policy', PAGE_POLICY)
-    .send(listingPage(services.crypto, directory, { entries, path }));
+  return sendPage(reply, listingPage(services.crypto, directory, { entries, path: pathOf(request) }));
+}
+
+function pathOf(request: FastifyRequest): string {
+  return (request.raw.url ?? '/').split('?', 1).join('');
 }
 
 function getUnknown({ services, reply, target, operation }: Reading, found: Found): FastifyReply {

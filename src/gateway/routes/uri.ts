@@ -4,23 +4,28 @@
  * @see Tahoe-LAFS docs/frontends/webapi.rst
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { sendText } from '../reply.js';
-import type { GatewayServices } from '../services.js';
+import { TahoeError } from '#core/errors.js';
+import { requireCapability } from '#core/capability/parse.js';
+import type { Gateway } from '../services.js';
+import { redirect } from '../when-done.js';
 import { postThing } from './post.js';
 import { getThing } from './read.js';
 import { postUnlinked, putUnlinked } from './unlinked.js';
 import { deleteThing, putThing } from './write.js';
 
-type Handler = (services: GatewayServices, request: FastifyRequest, reply: FastifyReply) => Promise<FastifyReply>;
+type Handler = (services: Gateway, request: FastifyRequest, reply: FastifyReply) => Promise<FastifyReply>;
 
 /** Registers the routes of this resource. */
-export function uriRoutes(app: FastifyInstance, services: GatewayServices): void {
+export function uriRoutes(app: FastifyInstance, services: Gateway): void {
   const handle = (handler: Handler) => (request: FastifyRequest, reply: FastifyReply) =>
     handler(services, request, reply);
   for (const base of ['/uri', '/cap']) {
     app.put(base, handle(putUnlinked));
     app.post(base, handle(postUnlinked));
-    app.get(base, (_request, reply) => sendText(reply, 400, `GET ${base} requires a capability: GET ${base}/CAP`));
+    app.get(base, (request, reply) => getByArgument(request, reply));
+    app.get(`${base}/`, (request, reply) =>
+      redirect(reply, (request.raw.url ?? '').replace('/?', '?').replace(/\/$/, '')),
+    );
     for (const url of [`${base}/:capability`, `${base}/:capability/*`]) {
       app.route({ method: ['GET', 'HEAD'], url, handler: handle(getThing) });
       app.put(url, handle(putThing));
@@ -28,4 +33,16 @@ export function uriRoutes(app: FastifyInstance, services: GatewayServices): void
       app.delete(url, handle(deleteThing));
     }
   }
+}
+
+/** `GET /uri?uri=CAP`, for forms: leads to `/uri/CAP` with all other arguments. */
+function getByArgument(request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const [, query = ''] = /^[^?]*\?(.*)$/s.exec(request.raw.url ?? '') ?? [];
+  const args = new URLSearchParams(query);
+  const text = args.get('uri') ?? '';
+  if (text === '') throw new TahoeError('ERR_USAGE', { reason: 'GET /uri requires uri=' });
+  requireCapability(text);
+  args.delete('uri');
+  const rest = args.size === 0 ? '' : `?${args.toString()}`;
+  return redirect(reply, `/uri/${encodeURIComponent(text)}${rest}`);
 }

@@ -3,21 +3,24 @@
  * @see Tahoe-LAFS docs/frontends/webapi.rst; Gridsync and magic-folder poll the JSON
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { escapeHtml, PAGE_POLICY } from '../html.js';
+import { TahoeError } from '#core/errors.js';
+import { queryArguments } from '../arguments.js';
+import { actionForm, markup, page, sendPage, table } from '../html.js';
+import type { Html } from '../html.js';
+import { jsonPage } from '../python-json.js';
 import type { GatewayServices, ServerStatus } from '../services.js';
 
 /** Registers the routes of this resource. */
 export function welcomeRoutes(app: FastifyInstance, services: GatewayServices): void {
-  app.get('/', (request: FastifyRequest, reply: FastifyReply) => {
-    const { t } = request.query as { t?: unknown };
-    if (t === 'json') {
-      return reply.header('content-type', 'application/json').send(`${JSON.stringify(welcome(services), null, 1)}\n`);
-    }
-    return reply
-      .header('content-type', 'text/html;charset=utf-8')
-      .header('content-security-policy', PAGE_POLICY)
-      .send(page(services));
-  });
+  app.route({ method: ['GET', 'HEAD'], url: '/', handler: (request, reply) => answer(services, request, reply) });
+}
+
+function answer(services: GatewayServices, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const { operation } = queryArguments(request);
+  if (operation === 'json')
+    return reply.header('content-type', 'application/json; charset=utf-8').send(`${jsonPage(welcome(services))}\n`);
+  if (operation === '' || operation === 'html') return sendPage(reply, welcomePage(services));
+  throw new TahoeError('ERR_USAGE', { reason: `Unknown t value: ${operation.slice(0, 100)}` });
 }
 
 function welcome(services: GatewayServices): object {
@@ -35,27 +38,48 @@ function serverEntry(server: ServerStatus): object {
   };
 }
 
-function page(services: GatewayServices): string {
+function welcomePage(services: GatewayServices): string {
   const servers = services.servers();
-  const connected = servers.filter((server) => server.connectionStatus === 'connected').length;
-  const rows = servers.map((server) => {
-    const cells = [server.nickname, server.serverId, server.connectionStatus, server.version ?? ''];
-    return `<tr>${cells.map((cell) => `<td>${escapeHtml(cell)}</td>`).join('')}</tr>`;
-  });
-  return `<!doctype html>
-<html lang="en">
-<head><meta charset="utf-8"><title>Tallac gateway</title>
-<style>body{font:16px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:60rem;padding:0 1rem}td,th{text-align:left;padding:.2rem 1rem .2rem 0}</style>
-</head>
-<body>
-<h1>${escapeHtml(services.nickname === '' ? 'Tallac gateway' : services.nickname)}</h1>
-<p>${escapeHtml(services.applicationVersion)}: ${String(connected)} of ${String(servers.length)} storage servers are connected.</p>
-<p>Store a file with <code>tallac put FILE</code>, read it with <code>tallac get CAPABILITY</code>.</p>
-<table><thead><tr><th>Nickname</th><th>Server</th><th>Connection</th><th>Version</th></tr></thead>
-<tbody>
-${rows.join('\n')}
-</tbody></table>
-</body>
-</html>
-`;
+  const connected = servers.filter(({ connectionStatus }) => connectionStatus === 'connected').length;
+  const rows = servers.map(({ nickname, serverId, connectionStatus, version, availableSpace }) => [
+    nickname,
+    serverId,
+    connectionStatus,
+    availableSpace === undefined ? '' : String(availableSpace),
+    version ?? '',
+  ]);
+  return page(
+    services.nickname === '' ? 'Tallac gateway' : services.nickname,
+    markup`<p>${services.applicationVersion}: ${connected} of ${servers.length} storage servers are connected.</p>
+<p><a href="/status">Recent operations</a>, <a href="/statistics">statistics</a>, <a href="/storage">storage</a>, <a href="/helper_status">helper</a></p>\n`,
+    ...forms(),
+    markup`<h2>Storage servers</h2>\n`,
+    table(['Nickname', 'Server', 'Connection', 'Bytes available', 'Version'], rows),
+  );
+}
+
+function forms(): Html[] {
+  const fieldset = (legend: string, form: Html): Html =>
+    markup`<fieldset><legend>${legend}</legend>${form}</fieldset>\n`;
+  const mutable = markup`<option>SDMF</option><option>MDMF</option>`;
+  const formats = markup`<select name="format"><option value="CHK">immutable</option>${mutable}</select>`;
+  return [
+    fieldset(
+      'Open a file or directory',
+      markup`<form action="/uri" method="get"><label>Capability <input name="uri" size="60"></label> <button>Open</button></form>`,
+    ),
+    fieldset(
+      'Store a file',
+      actionForm('/uri', { t: 'upload' }, 'Upload', markup`<input type="file" name="file"> ${formats}`),
+    ),
+    fieldset(
+      'Make a directory',
+      actionForm(
+        '/uri',
+        { t: 'mkdir', redirect_to_result: 'true' },
+        'Make',
+        markup`<select name="format">${mutable}</select>`,
+      ),
+    ),
+  ];
 }

@@ -9,6 +9,7 @@
  * @see Tahoe-LAFS docs/frontends/webapi.rst, "Writing/Uploading a File", "Attaching an Existing File"
  */
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { dangerouslyFormatCapability } from '#core/capability/format.js';
 import type { MutableReadCapability, MutableWriteCapability } from '#core/capability/types.js';
 import type { Child } from '#core/directory/child.js';
 import { typeOfChild } from '#core/directory/child.js';
@@ -20,7 +21,7 @@ import { clientGone } from '../body.js';
 import { childOfGiven } from '../children-json.js';
 import { makeSubdirectory, readContents, storeFile } from '../making.js';
 import { findOrMake } from '../path-making.js';
-import { sendCapability, sendLine, textOfChild } from '../reply.js';
+import { sendCapability, sendLine, sendPlain, textOfChild } from '../reply.js';
 import { readBody } from '../request-body.js';
 import type { GatewayServices } from '../services.js';
 import { find, targetOf } from '../target.js';
@@ -79,10 +80,11 @@ async function putDirectory(
   child: Child | undefined,
   place: Place | undefined,
 ): Promise<FastifyReply> {
-  if (child?.kind === 'directory') return sendCapability(reply, 200, child);
+  if (child?.kind === 'directory') return sendPlain(reply, dangerouslyFormatCapability(child));
   if (child !== undefined || place === undefined) throw refused('PUT to a file: bad t=mkdir');
   const format = args.format === 'mdmf' ? 'mdmf' : 'sdmf';
-  return sendCapability(reply, 200, await makeSubdirectory(services, place.parent, place.name, { format, signal }));
+  const made = await makeSubdirectory(services, place.parent, place.name, { format, signal });
+  return sendPlain(reply, dangerouslyFormatCapability(made));
 }
 
 async function putCapability(
@@ -106,7 +108,7 @@ async function writeOver(
     throw refused('PUT to a mutable file: replace or update requested with read-only cap');
   }
   const { offset } = args;
-  const contents = await readContents(request);
+  const contents = await readContents(request.raw);
   const file = await services.openMutable(capability, signal);
   if (offset === undefined) await file.overwrite(contents, { signal });
   else await file.update(offset, contents, { signal });
@@ -123,7 +125,7 @@ async function putFile(
   if (child === undefined && request.headers['content-range'] !== undefined) {
     throw new TahoeError('ERR_NOT_SUPPORTED', { reason: 'Content-Range in PUT not yet supported' });
   }
-  const file = await storeFile(services, request, args, signal);
+  const file = await storeFile(services, request.raw, args, signal);
   await place.parent.link([{ name: place.name, child: file }], args.overwrite, { signal });
   return sendCapability(reply, child === undefined ? 201 : 200, file);
 }

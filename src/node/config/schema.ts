@@ -6,6 +6,8 @@
  * what this version does not serve yet is accepted there and says so. Options of our own are in tallac.cfg.
  */
 import type { ConfigurationFileName, Option, OptionEffect, ValueKind } from './option.js';
+import { ownGateway } from './gateway-options.js';
+import { limits } from './limit-options.js';
 import { ownClient, ownNode } from './own-options.js';
 import { boolean, date, duration, furl, integer, list, oneOf, optionalText, size, text } from './values.js';
 
@@ -14,8 +16,6 @@ export type NodeType = 'client' | 'introducer';
 
 /** What encoding allows at most: share numbers fit one byte. */
 const SHARES_MAX = 256;
-/** Descriptors a process may be given; a larger cap on connections would never be reached. */
-const CONNECTIONS_MAX = 1_048_576;
 
 interface Details<Value> {
   readonly section: string;
@@ -321,31 +321,6 @@ const ownStorage = {
   }),
 };
 
-const limits = {
-  logLevel: own({
-    section: 'log',
-    name: 'level',
-    kind: oneOf('debug', 'info', 'warn', 'error'),
-    fallback: 'info',
-    says: 'The least important lines that are written to standard output: debug, info, warn or error.',
-  }),
-  connectionsMax: own({
-    section: 'limits',
-    name: 'connections',
-    kind: integer(1, CONNECTIONS_MAX),
-    fallback: 10_000,
-    says: 'How many connections each listening port holds at a time; one more is closed at once.',
-  }),
-  spoolSize: own({
-    section: 'limits',
-    name: 'spool_size',
-    kind: size,
-    fallback: 107_374_182_400,
-    shown: '100GiB',
-    says: 'What all uploads together may take in tempdir while they arrive.',
-  }),
-};
-
 /** Every option by the name the code calls it. */
 export const options = {
   ...node,
@@ -358,6 +333,7 @@ export const options = {
   ...ownNode,
   ...ownClient,
   ...ownStorage,
+  ...ownGateway,
   ...limits,
 };
 

@@ -7,15 +7,17 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { AnsweredRequest, NodeMetrics } from './metrics.js';
 import type { HealthReport, NodeHealth } from './node-health.js';
+import type { NodeStatistics } from './statistics.js';
 
 /** What the routes tell. */
 export interface Monitor {
   readonly health: NodeHealth;
   readonly metrics: NodeMetrics;
+  readonly statistics: NodeStatistics;
 }
 
 /** Registers them. Before any other route of the application, so that those are counted too. */
-export function monitorRoutes(app: FastifyInstance, { health, metrics }: Monitor): void {
+export function monitorRoutes(app: FastifyInstance, { health, metrics }: Omit<Monitor, 'statistics'>): void {
   app.addHook('onResponse', (request, reply, done) => {
     metrics.answered('gateway', answeredRequest(request, reply));
     done();

@@ -1,7 +1,7 @@
 /**
  * What a node tells of its storage half: whether its disk answers, what is in progress, what happens to shares.
  */
-import { stat } from 'node:fs/promises';
+import { stat, statfs } from 'node:fs/promises';
 import type { ConnectionCounts, ConnectionTable } from '#storage/connection-table.js';
 import type { ChangeFeed } from '#storage/feed/change-feed.js';
 import type { ShareStore, StoreFigures } from '#storage/share-store.js';
@@ -18,13 +18,16 @@ export interface StorageParts {
   readonly store: ShareStore;
   readonly events: StoreEvents;
   readonly feed: ChangeFeed;
+  /** What is left free of the disk, in bytes. */
+  readonly reservedSpace: number;
   /** One for each port. */
   readonly tables: readonly ConnectionTable[];
 }
 
 /** Adds the checks and figures of the storage half. */
-export function monitorStorage({ health, metrics }: Monitor, parts: StorageParts): void {
+export function monitorStorage({ health, metrics, statistics }: Monitor, parts: StorageParts): void {
   const { directory, events, feed, store, tables } = parts;
+  statistics.add(() => figuresOf(parts));
   health.addCheck({ name: "the share store's disk", vital: true, run: () => stat(directory) });
   health.addNote({ name: 'the share store', run: async () => roomNote(await store.figures()) });
   metrics.addGauge(
@@ -46,6 +49,21 @@ export function monitorStorage({ health, metrics }: Monitor, parts: StorageParts
   events.listen(({ kind }) => {
     count(kind);
   });
+}
+
+/** Under the reference's names. Sizes in bytes. */
+async function figuresOf({ directory, reservedSpace, store }: StorageParts): Promise<Record<string, number>> {
+  const [{ availableSpace, readonly }, disk] = await Promise.all([store.figures(), statfs(directory)]);
+  const figures = {
+    reserved_space: reservedSpace,
+    disk_total: disk.blocks * disk.bsize,
+    disk_used: (disk.blocks - disk.bfree) * disk.bsize,
+    disk_free_for_root: disk.bfree * disk.bsize,
+    disk_free_for_nonroot: disk.bavail * disk.bsize,
+    disk_avail: readonly ? 0 : availableSpace,
+    accepting_immutable_shares: Number(!readonly && availableSpace > 0),
+  };
+  return Object.fromEntries(Object.entries(figures).map(([name, value]) => [`storage_server.${name}`, value]));
 }
 
 function roomNote({ availableSpace, readonly }: StoreFigures): string | undefined {
