@@ -47,7 +47,6 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
   stats: ['tallac stats home:'],
   status: ['tallac status', 'watch tallac status --verbose'],
   webopen: ['tallac webopen', 'tallac webopen home:photos'],
-  watch: ['tallac watch home:photos'],
   demo: ['tallac demo'],
   completion: ['tallac completion bash > ~/.local/share/bash-completion/completions/tallac'],
   'config explain': ['tallac config explain client.shares.needed', 'tallac config explain web.port'],

@@ -38,6 +38,10 @@ export const commandEntries: readonly (CommandEntry | CommandGroup)[] = [
     load: () => import('./commands/create-client.js'),
   },
   { name: 'run', summary: 'run a node until it is stopped', load: () => import('./commands/run.js') },
+  { name: 'start', summary: 'start a node in the background', load: () => import('./commands/start.js') },
+  { name: 'stop', summary: 'stop a node', load: () => import('./commands/stop.js') },
+  { name: 'restart', summary: 'stop a node and start it again', load: () => import('./commands/restart.js') },
+  { name: 'reload', summary: 'have a node read its configuration again', load: () => import('./commands/reload.js') },
   { name: 'health', summary: 'say whether a running node is ready', load: () => import('./commands/health.js') },
   { name: 'put', summary: 'store a file; its capability is printed', load: () => import('./commands/put.js') },
   { name: 'get', summary: 'read a file', load: () => import('./commands/get.js') },
@@ -87,6 +91,22 @@ export const commandEntries: readonly (CommandEntry | CommandGroup)[] = [
     name: 'demo',
     summary: 'start a grid on this machine, lose most of it, and read a file back',
     load: () => import('./commands/demo.js'),
+  },
+  {
+    name: 'config',
+    summary: 'explain and show the configuration of a node',
+    entries: [
+      {
+        name: 'explain',
+        summary: 'say what an option means and where its value is from',
+        load: () => import('./commands/config-explain.js'),
+      },
+      {
+        name: 'render',
+        summary: 'print the configuration as the node reads it',
+        load: () => import('./commands/config-render.js'),
+      },
+    ],
   },
   {
     name: 'storage',

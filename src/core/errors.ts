@@ -55,11 +55,12 @@ const catalogue = {
     (f) => `the body does not fill its range: ${String(f.expected)} bytes announced, ${String(f.received)} received`,
   ),
   ERR_CONFIG: entry<{ file: string; reason: string }>('malformed', (f) => `${f.file}: ${f.reason}`),
-  ERR_CONFIG_UNKNOWN: entry<{ file: string; section: string; option?: string }>('malformed', (f) =>
-    f.option === undefined
-      ? `'${f.file}' contains unknown section [${f.section}]`
-      : `'${f.file}' section [${f.section}] contains unknown option '${f.option}'`,
-  ),
+  ERR_CONFIG_UNKNOWN: entry<{ file: string; section: string; option?: string; nearest?: string }>('malformed', (f) => {
+    const hint = f.nearest === undefined ? '' : `; did you mean '${f.nearest}'?`;
+    return f.option === undefined
+      ? `'${f.file}' contains unknown section [${f.section}]${hint}`
+      : `'${f.file}' section [${f.section}] contains unknown option '${f.option}'${hint}`;
+  }),
   ERR_YAML: entry<{ file: string; reason: string }>('malformed', (f) => `${f.file}: ${f.reason}`),
   ERR_ENCODING: entry<{ needed: number; total: number }>(
     'malformed',
@@ -334,6 +335,10 @@ const catalogue = {
   ERR_LISTEN: entry<{ endpoint: string; option: string; reason: string }>(
     'usage',
     (f) => `cannot listen on ${f.endpoint}: ${f.reason}; change ${f.option} in tahoe.cfg`,
+  ),
+  ERR_NOT_STARTED: entry<{ directory: string; reason: string; log: string }>(
+    'unavailable',
+    (f) => `the node in '${f.directory}' did not start: ${f.reason}; '${f.log}' has all that it said`,
   ),
   ERR_DEMO: entry<{ reason: string }>('unavailable', (f) => `the demonstration failed: ${f.reason}`),
 } as const;

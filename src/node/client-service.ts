@@ -29,6 +29,7 @@ import type { NodeSettings } from './settings.js';
 import { NodeEncoders } from './encoding/encoding-thread.js';
 import { SeenVersionsFile } from './seen-versions-file.js';
 import { RsaKeyPool } from './rsa-key-pool.js';
+import type { LiveSettings } from './reload.js';
 import { Spool } from './spool.js';
 import { applicationVersion } from './version.js';
 
@@ -36,6 +37,7 @@ import { applicationVersion } from './version.js';
 export interface ClientServiceOptions {
   readonly directory: NodeDirectory;
   readonly settings: NodeSettings & { readonly web: Endpoint };
+  readonly live: Pick<LiveSettings, 'encoding'>;
   readonly crypto: CryptoProvider;
   readonly random: Random;
   readonly clock: Clock;
@@ -73,7 +75,6 @@ async function clientContext(
   permission: UploadPermission,
 ): Promise<FileStoreContext> {
   const { directory, settings, crypto, clock, random, log } = options;
-  const { needed, happy, total, maximumSegmentSizeBytes } = settings.encoding;
   const encoders = new NodeEncoders(crypto, clock);
   options.closers.add('the encoders', () => encoders.close());
   const spool = new Spool(settings.tempDirectory, { bytesMax: settings.spoolBytesMax });
@@ -87,7 +88,10 @@ async function clientContext(
     clock,
     random,
     log,
-    encoding: { needed, happy, total, segmentSizeMax: maximumSegmentSizeBytes },
+    get encoding() {
+      const { needed, happy, total, maximumSegmentSizeBytes } = options.live.encoding;
+      return { needed, happy, total, segmentSizeMax: maximumSegmentSizeBytes };
+    },
     ...secrets,
     serversFor: (storageIndex) => {
       blacklist.check(storageIndex);

@@ -45,6 +45,8 @@ function redactFacts(facts: LogFacts): LogFacts {
 export interface NodeLog extends Log {
   /** Has every line told that is written, as JSON of the reference's shape. @returns what ends it. */
   follow(told: (line: string) => void): () => void;
+  /** From now on, the least important events that are written. */
+  setLevel(level: LogLevel): void;
   /** Writes out what is still held back. */
   close(): void;
 }
@@ -76,6 +78,9 @@ export function createLog(level: LogLevel, destination: DestinationStream = stan
     warn: write('warn'),
     error: write('error'),
     follow: (told) => followers.add(told),
+    setLevel: (to) => {
+      logger.level = to;
+    },
     close: () => {
       logger.flush();
     },

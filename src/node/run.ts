@@ -3,13 +3,15 @@
  * which is how programs that start a node let go of it. The line `client running` says that it is up.
  * @see Tahoe-LAFS docs/running.rst; Gridsync and others wait for that line
  */
-import { TahoeError } from '#core/errors.js';
+import type { Log } from '#core/environment.js';
+import { TahoeError, reasonOf } from '#core/errors.js';
 import { tuneCollector } from './collector.js';
 import { loadConfiguration } from './config/load.js';
 import type { EnvironmentVariables } from './config/load.js';
 import { createLog } from './log.js';
 import { identifyNodeType, NodeDirectory } from './node-directory.js';
 import { claimPidFile } from './pid-file.js';
+import { LiveSettings, writeReloadReport } from './reload.js';
 import { readSettings } from './settings.js';
 import { startNode } from './start.js';
 
@@ -45,11 +47,16 @@ export async function runNode(options: RunOptions): Promise<number> {
     if (pidFile.replacedPid !== undefined) {
       stderr.write(`the node that ran as process ${String(pidFile.replacedPid)} is gone; its PID file is replaced\n`);
     }
-    const configuration = await loadConfiguration(directory, nodeType, environment);
-    const settings = readSettings(configuration, directory);
+    const read = async () => {
+      const configuration = await loadConfiguration(directory, nodeType, environment);
+      return { configuration, settings: readSettings(configuration, directory) };
+    };
+    const { configuration, settings } = await read();
     for (const warning of settings.warnings) stderr.write(`warning: ${warning}\n`);
     const log = createLog(settings.logLevel);
-    const node = await startNode({ directory: new NodeDirectory(directory), configuration, settings, log });
+    const live = new LiveSettings(configuration, settings);
+    const node = await startNode({ directory: new NodeDirectory(directory), configuration, settings, live, log });
+    stop.onHangUp(async () => writeReloadReport(directory, await live.reload(read, log)), log);
     stdout.write('client running\n');
     log.info('node stops', { reason: await stop.requested });
     await node.close();
@@ -61,20 +68,38 @@ export async function runNode(options: RunOptions): Promise<number> {
   }
 }
 
+interface StopRequests {
+  readonly requested: Promise<string>;
+  /** What SIGHUP does from now on, one after the other. Before that it is ignored: a node that starts reads anyway. */
+  onHangUp(action: () => Promise<void>, log: Log): void;
+  release(): void;
+}
+
 /** Waits for a reason to stop, from now on. */
-function stopRequests({ stdin, allowStdinClose }: RunOptions): { requested: Promise<string>; release: () => void } {
+function stopRequests({ stdin, allowStdinClose }: RunOptions): StopRequests {
   let release: () => void = () => undefined;
+  let hangUp: () => void = () => undefined;
+  const onHangUp = (): void => hangUp();
   const requested = new Promise<string>((resolve) => {
     const onSignal = (signal: NodeJS.Signals): void => resolve(signal);
     const onEnd = (): void => resolve('standard input was closed');
     const timer = setInterval(() => undefined, WAKE_INTERVAL_MS);
-    process.on('SIGTERM', onSignal).on('SIGINT', onSignal);
+    process.on('SIGTERM', onSignal).on('SIGINT', onSignal).on('SIGHUP', onHangUp);
     if (!allowStdinClose) stdin.once('end', onEnd).once('close', onEnd).resume();
     release = () => {
       clearInterval(timer);
-      process.off('SIGTERM', onSignal).off('SIGINT', onSignal);
+      process.off('SIGTERM', onSignal).off('SIGINT', onSignal).off('SIGHUP', onHangUp);
       stdin.off('end', onEnd).off('close', onEnd).pause();
     };
   });
-  return { requested, release };
+  return {
+    requested,
+    release: () => release(),
+    onHangUp: (action, log) => {
+      let last = Promise.resolve();
+      hangUp = () => {
+        last = last.then(action).catch((error: unknown) => log.error('reload failed', { reason: reasonOf(error) }));
+      };
+    },
+  };
 }

@@ -16,6 +16,7 @@ import { NodeStatistics } from './health/statistics.js';
 import type { NodeLog } from './log.js';
 import type { NodeDirectory } from './node-directory.js';
 import { loadIdentity, renewApiToken } from './node-secrets.js';
+import { LiveSettings } from './reload.js';
 import type { NodeSettings } from './settings.js';
 import { resolveTubLocation } from './tub-location.js';
 import type { TubLocation } from './tub-location.js';
@@ -33,6 +34,8 @@ export interface StartOptions {
   readonly directory: NodeDirectory;
   readonly configuration: Configuration;
   readonly settings: NodeSettings;
+  /** What of the settings may change while the node runs; without it nothing does. */
+  readonly live?: LiveSettings;
   readonly log: NodeLog;
 }
 
@@ -87,7 +90,8 @@ async function startServices(
   const identity = await loadIdentity(directory, crypto, random);
   await directory.write('my_nodeid', `${formatTubId(certificate.tubId)}\n`);
   const apiToken = await renewApiToken(directory, random);
-  const shared = { directory, crypto, random, clock, log, closers, monitor };
+  const live = options.live ?? new LiveSettings(options.configuration, settings);
+  const shared = { directory, crypto, random, clock, log, closers, monitor, live };
   const location = settings.storage === undefined ? undefined : await locate(options);
   if (settings.storage !== undefined && location !== undefined) {
     const { connectionsMax, nickname, storage } = settings;

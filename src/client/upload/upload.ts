@@ -64,10 +64,12 @@ export interface UploadResult extends ShareOutcome {
  * @throws ERR_NO_SERVERS, ERR_NOT_CERTIFIED, ERR_UNHAPPY, ERR_NO_SPACE of the spool, ERR_CANCELLED, and what `input` throws.
  */
 export async function uploadFile(
-  context: UploadContext,
+  given: UploadContext,
   input: AsyncIterable<Uint8Array>,
   options: { readonly signal: AbortSignal; readonly progress?: UploadProgress },
 ): Promise<UploadResult> {
+  // A copy: a node may be told another encoding while this goes on.
+  const context = { ...given };
   const { encoding } = context;
   const plaintext = await receivePlaintext(input, { ...context, ...encoding, encoding });
   if (plaintext.kind === 'literal') return literalResult(plaintext.data);

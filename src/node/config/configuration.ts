@@ -8,6 +8,7 @@ import { nameOption } from './option.js';
 import type { ConfigurationFileName, Option } from './option.js';
 import { allOptions, isKnownOption, isKnownSection } from './schema.js';
 import type { NodeType } from './schema.js';
+import { nearestWord } from './nearest.js';
 
 /** A parsed file and the path that messages call it. */
 export interface ConfigurationFile {
@@ -59,6 +60,11 @@ export class Configuration {
     const parsed = option.kind.parse(given.text);
     if ('value' in parsed) return parsed.value;
     throw this.#error(given.source, option, parsed.problem);
+  }
+
+  /** What sets the option, and to which text; undefined when nothing does. It may be a secret. */
+  textOf(option: Option<unknown>): { readonly source: string; readonly text: string } | undefined {
+    return this.#given(option);
   }
 
   /** Whether a file or the environment sets the option. */
@@ -117,8 +123,22 @@ export class Configuration {
 function requireKnown(name: ConfigurationFileName, { nodeType, files }: ConfigurationParts): void {
   const { path: file, ini } = files[name];
   for (const section of ini.sections()) {
-    if (!isKnownSection(name, nodeType, section)) throw new TahoeError('ERR_CONFIG_UNKNOWN', { file, section });
+    if (!isKnownSection(name, nodeType, section)) throw unknownName(file, section, undefined, knownSections(name));
     const option = ini.options(section).find((option) => !isKnownOption(name, section, option));
-    if (option !== undefined) throw new TahoeError('ERR_CONFIG_UNKNOWN', { file, section, option });
+    if (option !== undefined) throw unknownName(file, section, option, knownOptions(name, section));
   }
+}
+
+function unknownName(file: string, section: string, option: string | undefined, known: readonly string[]): TahoeError {
+  const nearest = nearestWord(option ?? section, known);
+  const facts = { file, section, ...(option !== undefined && { option }), ...(nearest !== undefined && { nearest }) };
+  return new TahoeError('ERR_CONFIG_UNKNOWN', facts);
+}
+
+function knownSections(file: ConfigurationFileName): string[] {
+  return allOptions.filter((option) => option.file === file).map(({ section }) => section);
+}
+
+function knownOptions(file: ConfigurationFileName, section: string): string[] {
+  return allOptions.filter((option) => option.file === file && option.section === section).map(({ name }) => name);
 }
