@@ -17,6 +17,7 @@ import { SILENCE_TIMEOUT_MS } from './http2-sessions.js';
 import { storageRoutes } from './routes.js';
 import type { StorageRoutesOptions } from './routes.js';
 import { TwoVersionServer } from './secure-server.js';
+import type { ConnectionSorter } from './secure-server.js';
 
 /** What any server in front of the routes should be made with. Times in milliseconds, sizes in bytes. */
 export const storageServerLimits = {
@@ -36,6 +37,8 @@ const PARAMETER_LENGTH_MAX = 4096;
 export interface StorageServerOptions {
   /** Options of a TLS server, at least its key and certificate. It speaks HTTP/1.1 and HTTP/2. */
   readonly tls?: SecureServerOptions;
+  /** Looks at each connection before its TLS handshake. */
+  readonly sort?: ConnectionSorter;
   /** Makes the server itself; it should use `storageServerLimits`. Goes before `tls`. */
   readonly createServer?: (listener: RequestListener) => Server | SecureServer;
   /** Changes to `storageServerLimits`. */
@@ -80,7 +83,8 @@ export async function createStorageApp(
 function makeServer(options: StorageServerOptions, clock: Clock, listener: RequestListener): Server | SecureServer {
   if (options.createServer !== undefined) return options.createServer(listener);
   const limits = { ...storageServerLimits, ...options.limits };
-  if (options.tls !== undefined) return new TwoVersionServer({ ...options.tls, ...limits }, clock, listener);
+  const { sort, tls } = options;
+  if (tls !== undefined) return new TwoVersionServer({ ...tls, ...limits, sort }, clock, listener);
   return createServer(limits, listener);
 }
 

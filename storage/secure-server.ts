@@ -27,7 +27,11 @@ const HANDSHAKE_STARTS = { perTurn: 8, waiting: 1_000 } as const;
 const HEAD_TOO_LARGE = 431;
 
 /** What the server is made of: options of node:https, with those that also bound HTTP/2. */
-export type TwoVersionOptions = ServerOptions & SessionTimes & { readonly maxHeaderSize: number };
+export type TwoVersionOptions = ServerOptions &
+  SessionTimes & { readonly maxHeaderSize: number; readonly sort?: ConnectionSorter | undefined };
+
+/** Looks at a new connection, which it owns until it calls `proceed`: from then on it is this server's. */
+export type ConnectionSorter = (socket: Socket, proceed: () => void) => void;
 
 /** The server. Its `request` and `checkContinue` events carry requests of both versions. */
 export class TwoVersionServer extends Server {
@@ -46,7 +50,7 @@ export class TwoVersionServer extends Server {
         else response.writeHead(HEAD_TOO_LARGE).end();
       });
     }
-    this.#paceHandshakes();
+    this.#paceHandshakes(options.sort);
     const http1Listeners = this.listeners('secureConnection');
     this.removeAllListeners('secureConnection');
     this.on('secureConnection', (socket: TLSSocket) => {
@@ -56,7 +60,7 @@ export class TwoVersionServer extends Server {
   }
 
   /** What node:tls does with a new connection is done for a few of them in each turn. */
-  #paceHandshakes(): void {
+  #paceHandshakes(sort: ConnectionSorter = (_socket, proceed) => proceed()): void {
     const tlsListeners = this.listeners('connection');
     this.removeAllListeners('connection');
     const starts = new PacedStarts<Socket>(HANDSHAKE_STARTS, (socket) => {
@@ -65,7 +69,9 @@ export class TwoVersionServer extends Server {
     this.on('connection', (socket: Socket) => {
       // Until then nobody else listens for what becomes of it.
       socket.on('error', () => undefined);
-      starts.add(socket);
+      sort(socket, () => {
+        starts.add(socket);
+      });
     });
   }
 

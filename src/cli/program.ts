@@ -37,6 +37,11 @@ export const commandEntries: readonly (CommandEntry | CommandGroup)[] = [
     summary: 'make the directory of a node that only has a gateway',
     load: () => import('./commands/create-client.js'),
   },
+  {
+    name: 'create-introducer',
+    summary: 'make the directory of an introducer',
+    load: () => import('./commands/create-introducer.js'),
+  },
   { name: 'run', summary: 'run a node until it is stopped', load: () => import('./commands/run.js') },
   { name: 'start', summary: 'start a node in the background', load: () => import('./commands/start.js') },
   { name: 'stop', summary: 'stop a node', load: () => import('./commands/stop.js') },

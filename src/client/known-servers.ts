@@ -36,6 +36,7 @@ export interface KnownServersOptions {
 }
 
 interface Opened {
+  readonly announcement: StorageAnnouncement;
   readonly addresses: string;
   readonly server: StorageServer | undefined;
 }
@@ -82,10 +83,11 @@ export class KnownServers {
   }
 
   #open(announcement: StorageAnnouncement): Opened {
-    const addresses = addressesOf(announcement);
     const before = this.#opened.get(announcement.serverId);
-    if (before?.addresses === addresses) return before;
-    return { addresses, server: this.#options.open(announcement) };
+    if (before?.announcement === announcement) return before;
+    const addresses = addressesOf(announcement);
+    const server = before?.addresses === addresses ? before.server : this.#options.open(announcement);
+    return { announcement, addresses, server };
   }
 }
 
@@ -95,7 +97,7 @@ function goesBefore(one: Choice, other: Choice): boolean {
 }
 
 /** All that an open server was made from. Secret. */
-function addressesOf({ nickname, nurls, permutationSeed, tubId }: StorageAnnouncement): string {
-  const addresses = nurls.map((nurl) => nurl.dangerouslyFormat());
+function addressesOf({ furl, nickname, nurls, permutationSeed, tubId }: StorageAnnouncement): string {
+  const addresses = [...nurls.map((nurl) => nurl.dangerouslyFormat()), String(furl), furl?.dangerousName()];
   return JSON.stringify([nickname, toHex(permutationSeed), toHex(tubId), addresses]);
 }

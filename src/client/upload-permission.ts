@@ -21,6 +21,8 @@ export class UploadPermission {
   readonly #managers: readonly Uint8Array[] | undefined;
   readonly #crypto: Pick<CryptoProvider, 'ed25519Verify'>;
   readonly #clock: Pick<Clock, 'nowMs'>;
+  /** By server id: what was noted last. */
+  readonly #noted = new Map<string, readonly GridCertificate[]>();
   /** By server id: when the last of its certificates ends, Unix milliseconds. */
   readonly #expiries = new Map<string, number>();
 
@@ -38,7 +40,8 @@ export class UploadPermission {
   /** Takes note of what a server shows; it takes the place of what it showed before. */
   note({ serverId, certificates }: { serverId: string; certificates: readonly GridCertificate[] }): void {
     const managers = this.#managers;
-    if (managers === undefined) return;
+    if (managers === undefined || this.#noted.get(serverId) === certificates) return;
+    this.#noted.set(serverId, certificates);
     const expiries = certificates
       .map((certificate) => verifyCertificate(certificate, managers, this.#crypto))
       .filter((certified) => certified?.publicKey === `pub-${serverId}`)

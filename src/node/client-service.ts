@@ -14,8 +14,10 @@ import { createGateway } from '#gateway/gateway.js';
 import { storeServices } from '#gateway/services.js';
 import type { GatewayServices, ServerStatus } from '#gateway/services.js';
 import { Blacklist } from './blacklist.js';
+import type { SignedAnnouncement } from '#wire/signed-announcement.js';
 import { collectorOfDiscarded } from './collector.js';
 import type { Closers } from './closers.js';
+import type { Foolscap } from './foolscap/foolscap.js';
 import { gatewayUrl } from './config/endpoint-text.js';
 import type { Endpoint } from './config/endpoint-text.js';
 import { monitorRoutes } from './health/routes.js';
@@ -23,6 +25,7 @@ import type { Monitor } from './health/routes.js';
 import { joinGrid } from './grid-joining.js';
 import { listenHttp } from './http-listener.js';
 import type { NodeLog } from './log.js';
+import type { KnownIntroducer } from './introducers-file.js';
 import type { NodeDirectory } from './node-directory.js';
 import { loadClientSecrets } from './node-secrets.js';
 import type { NodeSettings } from './settings.js';
@@ -45,6 +48,11 @@ export interface ClientServiceOptions {
   /** What `/private` takes. */
   readonly apiToken: string;
   readonly closers: Closers;
+  readonly introducers: readonly KnownIntroducer[];
+  /** What this node announces to them; undefined for nothing. */
+  readonly announcement: SignedAnnouncement | undefined;
+  /** Undefined where it is turned off. */
+  readonly foolscap?: Foolscap | undefined;
   /** What is told on the same port. */
   readonly monitor?: Monitor | undefined;
 }

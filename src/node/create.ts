@@ -1,24 +1,25 @@
 /**
- * Makes node directories: the work of `create-node` and `create-client`.
+ * Makes node directories: the work of `create-node`, `create-client` and `create-introducer`.
  *
  * A new directory holds the marker file, private/ (0700), tahoe.cfg and, when an introducer was named,
  * private/introducers.yaml. Keys and secrets are made when the node starts. Options are checked before anything
- * is touched; create-introducer, invitations, Tor and I2P are not available in this version.
+ * is touched; invitations, Tor and I2P are not available in this version.
  */
 import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { TahoeError } from '#core/errors.js';
 import { parseEndpoint } from './config/endpoint-text.js';
+import type { NodeType } from './config/schema.js';
 import { createFileOnce, fileError, syncDirectory, systemCode } from './durable-file.js';
 import { NodeDirectory, PRIVATE_MODE, PUBLIC_MODE, markerName } from './node-directory.js';
 import { quotePath } from './quoted-path.js';
-import { renderTemplate } from './template.js';
+import { renderIntroducerTemplate, renderTemplate } from './template.js';
 
 /** What may be said to `create-client`. Texts as they were typed; undefined when they were not. */
 export interface CreateClientOptions {
   readonly nickname?: string | undefined;
-  /** The furl of an introducer. */
+  /** The furl or the NURL of an introducer. */
   readonly introducer?: string | undefined;
   /** `none` for no gateway. */
   readonly webport?: string | undefined;
@@ -101,6 +102,30 @@ export async function createNode(
 export async function createClient(path: string, options: CreateClientOptions): Promise<readonly string[]> {
   const allocateNone = () => Promise.resolve(0);
   return createNode(path, { ...options, noStorage: true, listen: 'none' }, allocateNone);
+}
+
+/** What may be said to `create-introducer`. */
+export type CreateIntroducerOptions = Omit<CreateNodeOptions, 'introducer' | 'noStorage' | 'storageDir' | 'helper'>;
+
+/**
+ * Makes the directory of an introducer.
+ * @see createNode for parameters and errors.
+ */
+export async function createIntroducer(
+  path: string,
+  options: CreateIntroducerOptions,
+  allocatePort: AllocatePort,
+): Promise<readonly string[]> {
+  const given = { ...options, webport: options.webport ?? 'none' };
+  requireNodeOptions(given);
+  requireClientOptions(given);
+  await requireEmpty(path);
+  const location = await chooseLocation(given, allocatePort);
+  if (location.tubPort === 'disabled')
+    throw usage('--listen=none: an introducer that nobody reaches introduces nobody');
+  const text = renderIntroducerTemplate({ ...location, webPort: webPortOf(given) });
+  await writeDirectory(path, text, undefined, 'introducer');
+  return [`Introducer created in ${quotePath(path)}`];
 }
 
 /** What to print on standard error when the directory is not empty; the exit status is then 255. */
@@ -203,7 +228,12 @@ async function requireEmpty(path: string): Promise<void> {
   }
 }
 
-async function writeDirectory(path: string, text: string, introducer: string | undefined): Promise<void> {
+async function writeDirectory(
+  path: string,
+  text: string,
+  introducer: string | undefined,
+  nodeType: NodeType = 'client',
+): Promise<void> {
   try {
     await mkdir(path, { recursive: true });
   } catch (error) {
@@ -217,7 +247,7 @@ async function writeDirectory(path: string, text: string, introducer: string | u
   }
   await createFileOnce(directory.file('tahoe.cfg'), text, PUBLIC_MODE);
   // Last: a directory without its marker is not taken for a node.
-  await createFileOnce(directory.file(markerName('client')), MARKER_TEXT, PUBLIC_MODE);
+  await createFileOnce(directory.file(markerName(nodeType)), MARKER_TEXT, PUBLIC_MODE);
   await syncDirectory(join(path, '..')).catch((error: unknown) => {
     // A parent that may be written but not read cannot be synced; the node is complete all the same.
     if (systemCode(error) !== 'EACCES') throw fileError(path, error);
@@ -232,8 +262,6 @@ function reportLines(path: string, { introducer, nickname }: CreateClientOptions
       ' The node cannot connect to a grid without it.',
     );
   }
-  const servers = quotePath(join(path, 'private', 'servers.yaml'));
-  lines.push(` This version does not ask introducers yet: list the storage servers in ${servers}.`);
   if (!isGiven(nickname)) lines.push(` Please set [node]nickname= in ${quotePath(join(path, 'tahoe.cfg'))}`);
   return lines;
 }

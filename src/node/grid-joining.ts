@@ -6,9 +6,16 @@ import type { Clock, Log, Random } from '#core/environment.js';
 import { Grid } from '#client/grid.js';
 import { KnownServers } from '#client/known-servers.js';
 import { openStorageServer } from '#client/server-opening.js';
+import type { FoolscapOpening, OpeningOptions } from '#client/server-opening.js';
 import { UploadPermission } from '#client/upload-permission.js';
+import type { IntroducerLink } from '#client/introducer-link.js';
+import type { ServerListFollower } from '#client/server-list-follower.js';
 import { parseServersYaml } from '#wire/announcement.js';
+import type { SignedAnnouncement } from '#wire/signed-announcement.js';
 import type { Closers } from './closers.js';
+import type { Foolscap } from './foolscap/foolscap.js';
+import type { KnownIntroducer } from './introducers-file.js';
+import { startIntroductions } from './introductions.js';
 import type { NodeDirectory } from './node-directory.js';
 import { followServerLists } from './server-lists.js';
 import type { NodeSettings } from './settings.js';
@@ -22,34 +29,48 @@ export interface JoinOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly closers: Closers;
+  /** Undefined where it is turned off. */
+  readonly foolscap?: Foolscap | undefined;
+  readonly introducers: readonly KnownIntroducer[];
+  /** What this node announces to them; undefined for nothing. */
+  readonly announcement: SignedAnnouncement | undefined;
 }
 
 /** A grid, and what it lets upload. */
 export interface JoinedGrid {
   readonly grid: Grid;
   readonly permission: UploadPermission;
+  readonly lists: readonly ServerListFollower[];
+  readonly introducers: readonly IntroducerLink[];
 }
 
 /** Joins the grid. What it opens is added to `closers`. */
 export async function joinGrid(options: JoinOptions): Promise<JoinedGrid> {
   const { settings, crypto, clock, random, log, closers } = options;
   const permission = new UploadPermission(settings.gridManagers, crypto, clock);
-  const sources: { readonly isTold: boolean }[] = [];
+  let sources: readonly { readonly isTold: boolean }[] = [];
   const isTold = (): boolean => sources.every((source) => source.isTold);
   const grid = new Grid({ servers: [], crypto, clock, random, log, permission, isTold });
   closers.add('the grid', () => grid.close());
   const known = new KnownServers({
-    open: (announcement) => openStorageServer(announcement, { clock }),
+    open: (announcement) => openStorageServer(announcement, { clock, ...foolscapOf(options) }),
     permission,
     changed: (servers) => {
       grid.replace(servers);
     },
   });
-  if (settings.mayConnect) {
-    await tellServersFile(options, known);
-    sources.push(...(await followServerLists({ ...options, places: settings.serverLists, known })));
-  }
-  return { grid, permission };
+  if (!settings.mayConnect) return { grid, permission, lists: [], introducers: [] };
+  await tellServersFile(options, known);
+  const lists = await followServerLists({ ...options, places: settings.serverLists, known });
+  const introducers = await startIntroductions({ ...options, nickname: settings.nickname, known });
+  sources = [...lists, ...introducers];
+  return { grid, permission, lists, introducers };
+}
+
+function foolscapOf({ foolscap, settings }: JoinOptions): Pick<OpeningOptions, 'foolscap'> {
+  if (foolscap === undefined) return {};
+  const open: FoolscapOpening['open'] = (announcement) => foolscap.openServer(announcement);
+  return { foolscap: { open, forced: settings.foolscap.clientForced } };
 }
 
 async function tellServersFile({ directory, crypto, log }: JoinOptions, known: KnownServers): Promise<void> {

@@ -120,7 +120,17 @@ export async function loadStorageAddress(
   hints: readonly string[],
   random: Random,
 ): Promise<StorageAddress> {
-  const name = 'storage.furl';
+  return loadServiceAddress(directory, 'storage.furl', tubId, hints, random);
+}
+
+/** The same of any service, by the name of its file in private/. */
+export async function loadServiceAddress(
+  directory: NodeDirectory,
+  name: string,
+  tubId: Uint8Array,
+  hints: readonly string[],
+  random: Random,
+): Promise<StorageAddress> {
   const furlOf = (swissnum: string) => dangerouslyFormatFurl({ tubId: formatTubId(tubId), hints, swissnum });
   const fresh = furlOf(formatBase32(random.bytes(SWISSNUM_BYTES)));
   const text = await directory.readOrCreatePrivate(name, () => `${fresh}\n`);

@@ -4,16 +4,20 @@
  * @see Tahoe-LAFS docs/running.rst; Gridsync and others wait for that line
  */
 import type { Log } from '#core/environment.js';
-import { TahoeError, reasonOf } from '#core/errors.js';
+import { reasonOf } from '#core/errors.js';
 import { tuneCollector } from './collector.js';
+import type { Configuration } from './config/configuration.js';
 import { loadConfiguration } from './config/load.js';
 import type { EnvironmentVariables } from './config/load.js';
 import { createLog } from './log.js';
+import type { NodeLog } from './log.js';
 import { identifyNodeType, NodeDirectory } from './node-directory.js';
 import { claimPidFile } from './pid-file.js';
 import { LiveSettings, writeReloadReport } from './reload.js';
+import { readIntroducerSettings } from './introducer-settings.js';
 import { readSettings } from './settings.js';
 import { startNode } from './start.js';
+import type { RunningNode } from './start.js';
 
 /** A process with nothing to do ends; one that waits for a signal has a timer, of any length. */
 const WAKE_INTERVAL_MS = 3_600_000;
@@ -38,26 +42,17 @@ export async function runNode(options: RunOptions): Promise<number> {
   const { directory, environment, stdout, stderr } = options;
   tuneCollector();
   const nodeType = await identifyNodeType(directory);
-  if (nodeType === 'introducer') {
-    throw new TahoeError('ERR_NOT_A_NODE', { directory, reason: 'it is an introducer, which this version cannot run' });
-  }
   const pidFile = await claimPidFile(directory);
   const stop = stopRequests(options);
   try {
     if (pidFile.replacedPid !== undefined) {
       stderr.write(`the node that ran as process ${String(pidFile.replacedPid)} is gone; its PID file is replaced\n`);
     }
-    const read = async () => {
-      const configuration = await loadConfiguration(directory, nodeType, environment);
-      return { configuration, settings: readSettings(configuration, directory) };
-    };
-    const { configuration, settings } = await read();
-    for (const warning of settings.warnings) stderr.write(`warning: ${warning}\n`);
-    const log = createLog(settings.logLevel);
-    const live = new LiveSettings(configuration, settings);
-    const node = await startNode({ directory: new NodeDirectory(directory), configuration, settings, live, log });
-    stop.onHangUp(async () => writeReloadReport(directory, await live.reload(read, log)), log);
-    stdout.write('client running\n');
+    const load = (): Promise<Configuration> => loadConfiguration(directory, nodeType, environment);
+    const start = nodeType === 'introducer' ? startIntroducerIn : startNodeIn;
+    const { log, node, reload } = await start(new NodeDirectory(directory), load, stderr);
+    if (reload !== undefined) stop.onHangUp(reload, log);
+    stdout.write(`${nodeType} running\n`);
     log.info('node stops', { reason: await stop.requested });
     await node.close();
     log.close();
@@ -66,6 +61,40 @@ export async function runNode(options: RunOptions): Promise<number> {
     stop.release();
     await pidFile.release();
   }
+}
+
+/** A node that runs, and its log, which is closed after it. */
+interface Started {
+  readonly node: RunningNode;
+  readonly log: NodeLog;
+  /** Reads the configuration again, where that changes anything. */
+  readonly reload?: () => Promise<void>;
+}
+
+async function startNodeIn(
+  directory: NodeDirectory,
+  load: () => Promise<Configuration>,
+  stderr: NodeJS.WritableStream,
+): Promise<Started> {
+  const read = async () => {
+    const configuration = await load();
+    return { configuration, settings: readSettings(configuration, directory.path) };
+  };
+  const { configuration, settings } = await read();
+  for (const warning of settings.warnings) stderr.write(`warning: ${warning}\n`);
+  const log = createLog(settings.logLevel);
+  const live = new LiveSettings(configuration, settings);
+  const node = await startNode({ directory, configuration, settings, live, log });
+  return { log, node, reload: async () => writeReloadReport(directory.path, await live.reload(read, log)) };
+}
+
+/** Loaded only where it runs. */
+async function startIntroducerIn(directory: NodeDirectory, load: () => Promise<Configuration>): Promise<Started> {
+  const { startIntroducer } = await import('./start-introducer.js');
+  const configuration = await load();
+  const settings = readIntroducerSettings(configuration);
+  const log = createLog(settings.logLevel);
+  return { log, node: await startIntroducer({ directory, configuration, settings, log }) };
 }
 
 interface StopRequests {

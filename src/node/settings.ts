@@ -35,6 +35,16 @@ export interface StorageSettings {
   readonly expiry: ExpirySettings;
   /** Of grid managers, to be announced. Absolute paths. */
   readonly certificateFiles: readonly string[];
+  /** Whether HTTPS is not offered. */
+  readonly forceFoolscap: boolean;
+}
+
+/** What of Foolscap this node speaks. */
+export interface FoolscapSettings {
+  /** Whether any at all. */
+  readonly enabled: boolean;
+  /** Whether it is used with servers that speak HTTPS too. */
+  readonly clientForced: boolean;
 }
 
 /** Who may ask what of the gateway. */
@@ -57,6 +67,8 @@ export interface NodeSettings {
   readonly storage: StorageSettings | undefined;
   /** Public keys, 32 bytes each: only servers that they have certified get new shares; undefined for all servers. */
   readonly gridManagers: readonly Uint8Array[] | undefined;
+  /** Its furl or its NURL. Secret. */
+  readonly introducer: string | undefined;
   /** Where signed lists of servers are. */
   readonly serverLists: readonly ListPlace[];
   /** Whether servers may be connected to at all. */
@@ -64,6 +76,7 @@ export interface NodeSettings {
   readonly logLevel: LogLevel;
   /** Who encrypts, hashes and signs. */
   readonly crypto: CryptoName;
+  readonly foolscap: FoolscapSettings;
   /** Connections that one listening port holds at a time. */
   readonly connectionsMax: number;
   /** Bytes that all uploads together may hold in tempDirectory. */
@@ -92,10 +105,12 @@ export function readSettings(configuration: Configuration, directory: string): N
     encoding: readEncoding(configuration),
     storage: readStorage(configuration, directory),
     gridManagers: readGridManagers(configuration),
+    introducer: configuration.get(options.introducer),
     serverLists: configuration.get(options.serverLists),
     mayConnect: configuration.get(options.connectionsTcp) !== 'disabled',
     logLevel: configuration.get(options.logLevel),
     crypto: configuration.get(options.crypto),
+    foolscap: readFoolscap(configuration),
     connectionsMax: configuration.get(options.connectionsMax),
     spoolBytesMax: configuration.get(options.spoolSize),
     warnings: listWarnings(configuration),
@@ -137,12 +152,24 @@ function readGridManagers(configuration: Configuration): readonly Uint8Array[] |
   throw configuration.sectionError('grid_managers', problem);
 }
 
-function readWeb(configuration: Configuration): Endpoint | undefined {
+/** Where the web port is to listen; undefined for nowhere. @throws ERR_CONFIG. */
+export function readWeb(configuration: Configuration): Endpoint | undefined {
   const text = configuration.get(options.webPort);
   if (text === undefined) return undefined;
   const parsed = parseEndpoint(text);
   if ('problem' in parsed) throw configuration.error(options.webPort, parsed.problem);
   return parsed.value;
+}
+
+function readFoolscap(configuration: Configuration): FoolscapSettings {
+  const { clientForceFoolscap, foolscap, storageForceFoolscap } = options;
+  const enabled = configuration.get(foolscap);
+  for (const option of [clientForceFoolscap, storageForceFoolscap]) {
+    if (!enabled && configuration.get(option)) {
+      throw configuration.error(option, 'Foolscap is forced, and [node]foolscap of tallac.cfg turns it off');
+    }
+  }
+  return { enabled, clientForced: configuration.get(clientForceFoolscap) };
 }
 
 function readEncoding(configuration: Configuration): EncodingSettings {
@@ -188,6 +215,7 @@ function readStorage(configuration: Configuration, directory: string): StorageSe
     scrubBytesPerSecond: configuration.get(options.scrubRate),
     expiry: readExpiry(configuration),
     certificateFiles: readCertificateFiles(configuration, directory),
+    forceFoolscap: configuration.get(options.storageForceFoolscap),
   };
   const isAnonymous = configuration.get(storageAnonymous);
   if (!configuration.get(storageEnabled)) return undefined;

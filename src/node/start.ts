@@ -2,12 +2,14 @@
  * Starts a node from its directory: everything it is made of, in order, each piece handed what it needs. If one
  * fails to start, what was started before is closed again.
  */
-import type { Clock, Random } from '#core/environment.js';
+import type { Clock, Log, Random } from '#core/environment.js';
 import { systemRandom } from '#core/native-crypto.js';
 import { formatTubId, loadCertificate } from './certificate.js';
+import type { NodeCertificate } from './certificate.js';
 import { systemClock } from './clock.js';
 import { Closers } from './closers.js';
 import type { Configuration } from './config/configuration.js';
+import type { Foolscap } from './foolscap/foolscap.js';
 import { createCrypto } from './crypto-choice.js';
 import { allocatePort, localAddresses } from './endpoint.js';
 import { NodeHealth } from './health/node-health.js';
@@ -15,11 +17,16 @@ import type { Monitor } from './health/routes.js';
 import { NodeStatistics } from './health/statistics.js';
 import type { NodeLog } from './log.js';
 import type { NodeDirectory } from './node-directory.js';
+import type { Announced } from './announcement-file.js';
+import { loadIntroducers } from './introducers-file.js';
+import { startIntroductions } from './introductions.js';
 import { loadIdentity, renewApiToken } from './node-secrets.js';
 import { LiveSettings } from './reload.js';
+import { signOwnAnnouncement } from './own-announcement.js';
 import type { NodeSettings } from './settings.js';
 import { resolveTubLocation } from './tub-location.js';
 import type { TubLocation } from './tub-location.js';
+import { applicationVersion } from './version.js';
 
 /** A node that runs. */
 export interface RunningNode {
@@ -44,9 +51,19 @@ export interface StartOptions {
  */
 export async function startNode(options: StartOptions): Promise<RunningNode> {
   const closers = new Closers(systemClock, options.log);
-  try {
+  return runningNode(closers, async () => {
     const monitor = options.settings.web === undefined ? undefined : await startMonitor(closers);
-    const gatewayUrl = await startServices(options, closers, monitor);
+    return { monitor, gatewayUrl: await startServices(options, closers, monitor) };
+  });
+}
+
+/** A node of whatever `start` starts; what that had opened before it failed is closed again. */
+export async function runningNode(
+  closers: Closers,
+  start: () => Promise<{ readonly monitor: Monitor | undefined; readonly gatewayUrl: string | undefined }>,
+): Promise<RunningNode> {
+  try {
+    const { gatewayUrl, monitor } = await start();
     monitor?.health.serving();
     return {
       gatewayUrl,
@@ -62,7 +79,7 @@ export async function startNode(options: StartOptions): Promise<RunningNode> {
 }
 
 /** Loaded only where somebody can look. */
-async function startMonitor(closers: Closers): Promise<Monitor> {
+export async function startMonitor(closers: Closers): Promise<Monitor> {
   const { NodeMetrics } = await import('./health/metrics.js');
   const metrics = new NodeMetrics();
   closers.add('the metrics', () => {
@@ -91,21 +108,44 @@ async function startServices(
   await directory.write('my_nodeid', `${formatTubId(certificate.tubId)}\n`);
   const apiToken = await renewApiToken(directory, random);
   const live = options.live ?? new LiveSettings(options.configuration, settings);
-  const shared = { directory, crypto, random, clock, log, closers, monitor, live };
+  const foolscap = settings.foolscap.enabled ? await startFoolscap(certificate, closers, log) : undefined;
+  const shared = { directory, crypto, random, clock, log, closers, monitor, live, foolscap };
+  let announced: Announced | undefined;
   const location = settings.storage === undefined ? undefined : await locate(options);
   if (settings.storage !== undefined && location !== undefined) {
     const { connectionsMax, nickname, storage } = settings;
     const { startStorageService } = await import('./storage-service.js');
     const given = { nickname, settings: storage, location, connectionsMax, certificate, identity };
-    await startStorageService({ ...shared, ...given });
+    announced = await startStorageService({ ...shared, ...given });
   }
+  const introducers = settings.mayConnect ? await loadIntroducers(directory, settings.introducer) : [];
+  const signer = { directory, crypto, random, privateKey: identity.privateKey, applicationVersion };
+  const announcement =
+    announced === undefined || introducers.length === 0 ? undefined : await signOwnAnnouncement(announced, signer);
   // Without a gateway nobody can ask anything of the client. Each half is loaded only where it runs: it weighs 20 MiB.
-  if (settings.web === undefined) return undefined;
+  if (settings.web === undefined) {
+    if (announcement !== undefined)
+      await startIntroductions({ ...shared, nickname: settings.nickname, introducers, announcement, known: undefined });
+    return undefined;
+  }
   const { startClientService } = await import('./client-service.js');
-  return startClientService({ ...shared, log, apiToken, settings: { ...settings, web: settings.web } });
+  const client = { ...shared, log, apiToken, introducers, announcement };
+  return startClientService({ ...client, settings: { ...settings, web: settings.web } });
 }
 
-async function locate({ directory, configuration }: StartOptions): Promise<TubLocation | undefined> {
+/** Foolscap, closed after what uses it. Loaded only where it is spoken. */
+export async function startFoolscap(certificate: NodeCertificate, closers: Closers, log: Log): Promise<Foolscap> {
+  const { Foolscap } = await import('./foolscap/foolscap.js');
+  const foolscap = new Foolscap({ identity: certificate, clock: systemClock, random: systemRandom, log });
+  closers.add('Foolscap', () => foolscap.close());
+  return foolscap;
+}
+
+/** Where a node listens; a port that was chosen for it is remembered. @throws ERR_CONFIG, ERR_FILE. */
+export async function locate({
+  directory,
+  configuration,
+}: Pick<StartOptions, 'directory' | 'configuration'>): Promise<TubLocation | undefined> {
   const rememberedPort = await directory.read('client.port');
   const location = await resolveTubLocation(configuration, { rememberedPort, allocatePort, localAddresses });
   if (location?.portToRemember !== undefined) await directory.write('client.port', `${location.portToRemember}\n`);

@@ -6,17 +6,21 @@ import type { CryptoProvider } from '#core/crypto.js';
 import type { Clock, Log, Random } from '#core/environment.js';
 import { createStorageApp } from '#storage/app.js';
 import type { StorageServerOptions } from '#storage/app.js';
+import type { StorageRoutesOptions } from '#storage/routes.js';
 import { ConnectionTable } from '#storage/connection-table.js';
 import { openDiskStore } from '#storage/disk-store.js';
 import { ChangeFeed } from '#storage/feed/change-feed.js';
 import { attachIndex } from '#storage/index/attach-index.js';
 import { StoreEvents } from '#storage/store-events.js';
 import { writeAnnouncement } from './announcement-file.js';
+import type { Announced } from './announcement-file.js';
 import { formatTubId } from './certificate.js';
 import type { NodeCertificate } from './certificate.js';
 import { readCertificates } from './certificate-files.js';
 import type { Closers } from './closers.js';
 import type { NodeDirectory } from './node-directory.js';
+import type { Endpoint } from './config/endpoint-text.js';
+import type { Foolscap } from './foolscap/foolscap.js';
 import { connectionsWithin, openFilesMax } from './descriptors.js';
 import type { HealthCheck } from './health/node-health.js';
 import { answeredRequest } from './health/routes.js';
@@ -48,12 +52,14 @@ export interface StorageServiceOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly closers: Closers;
+  /** Undefined where it is turned off. */
+  readonly foolscap?: Foolscap | undefined;
   /** Where figures and checks of the store go, on a node that tells them. */
   readonly monitor?: Monitor | undefined;
 }
 
-/** Starts to store for others. What it opens is added to `closers`. */
-export async function startStorageService(options: StorageServiceOptions): Promise<void> {
+/** Starts to store for others. What it opens is added to `closers`. @returns what the node announces of itself. */
+export async function startStorageService(options: StorageServiceOptions): Promise<Announced> {
   const { directory, settings, location, certificate, identity, crypto, random, clock, log, closers } = options;
   const volume = await openVolume({
     directory,
@@ -101,7 +107,7 @@ export async function startStorageService(options: StorageServiceOptions): Promi
   });
   const hints = location.hints.map((hint) => hint.text);
   const address = await loadStorageAddress(directory, certificate.tubId, hints, random);
-  await announce(options, address, permutationSeed);
+  const announced = await announce(options, address, permutationSeed);
   const connectionCount = await connectionsOf(options);
   const tables = location.endpoints.map(() => new ConnectionTable({ connections: connectionCount }));
   if (options.monitor !== undefined) {
@@ -110,27 +116,60 @@ export async function startStorageService(options: StorageServiceOptions): Promi
     monitorStorage(options.monitor, { directory: settings.directory, reservedSpace, store, events, feed, tables });
   }
   const routes = { store, crypto, swissnum: address.swissnum, clock, log, applicationVersion, feed };
+  options.foolscap?.serveStorage({ store, random, applicationVersion }, address);
+  await listenEverywhere(options, routes, tables);
+  return announced;
+}
+
+/** Opens all ports, and closes them with the node. */
+async function listenEverywhere(
+  options: StorageServiceOptions,
+  routes: StorageRoutesOptions,
+  tables: readonly ConnectionTable[],
+): Promise<void> {
+  const { closers, foolscap, location, log } = options;
+  const listenOn = listenerOf(options);
   const listeners: HttpListener[] = [];
   closers.add('the storage ports', async () => {
-    await Promise.all(listeners.map((listener) => listener.close()));
+    // A port waits for its connections, and those of Foolscap do not end by themselves.
+    await Promise.all([foolscap?.close(), ...listeners.map((listener) => listener.close())]);
   });
   for (const [i, endpoint] of location.endpoints.entries()) {
-    const app = await createStorageApp(routes, serverOptionsOf(options, tables[i]));
-    const listener = await listenHttp(app, endpoint, { option: '[node]tub.port', clock });
+    const listener = await listenOn(endpoint, routes, tables[i]);
     listeners.push(listener);
     log.info('storage server listens', { port: listener.port });
   }
+}
+
+type Listen = (
+  endpoint: Endpoint,
+  routes: StorageRoutesOptions,
+  table: ConnectionTable | undefined,
+) => Promise<HttpListener>;
+
+/** What speaks on a port: HTTPS and Foolscap, or one of the two. */
+function listenerOf(options: StorageServiceOptions): Listen {
+  const { clock, foolscap, settings } = options;
+  const listening = { option: '[node]tub.port', clock };
+  return async (endpoint, routes, table = new ConnectionTable()) => {
+    if (settings.forceFoolscap && foolscap !== undefined) return foolscap.listen(endpoint, listening, table);
+    const app = await createStorageApp(routes, serverOptionsOf(options, table));
+    return listenHttp(app, endpoint, listening);
+  };
 }
 
 async function announce(
   options: StorageServiceOptions,
   address: StorageAddress,
   permutationSeed: string,
-): Promise<void> {
+): Promise<Announced> {
   const { directory, nickname, location, certificate, identity } = options;
-  const [{ serverId }, { spkiHash }, { hints }] = [identity, certificate, location];
+  const [{ serverId }, { spkiHash }] = [identity, certificate];
+  const hints = options.settings.forceFoolscap ? [] : location.hints;
   const certificates = await readCertificates(options.settings.certificateFiles);
-  await writeAnnouncement(directory, { serverId, nickname, address, spkiHash, hints, permutationSeed, certificates });
+  const announced = { serverId, nickname, address, spkiHash, hints, permutationSeed, certificates };
+  await writeAnnouncement(directory, announced);
+  return announced;
 }
 
 /** A node that lost its volume, or another owner took it from, may serve again when that is mended. */
@@ -146,12 +185,13 @@ function volumeCheck(volume: { health(): Promise<VolumeHealth> }): HealthCheck {
 }
 
 function serverOptionsOf(
-  { certificate, monitor }: StorageServiceOptions,
-  connections: ConnectionTable | undefined,
+  { certificate, foolscap, monitor }: StorageServiceOptions,
+  connections: ConnectionTable,
 ): StorageServerOptions {
   return {
     tls: { key: certificate.pem, cert: certificate.pem },
-    ...(connections === undefined ? {} : { connections }),
+    connections,
+    ...(foolscap === undefined ? {} : { sort: foolscap.sorterFor(connections) }),
     ...(monitor === undefined
       ? {}
       : {

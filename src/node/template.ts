@@ -73,6 +73,33 @@ enabled = ${String(values.helperEnabled)}
 `;
 }
 
+/**
+ * The text of tahoe.cfg for an introducer.
+ * @throws ERR_USAGE when a value has more than one line.
+ */
+export function renderIntroducerTemplate(values: Pick<TemplateValues, 'tubPort' | 'tubLocation' | 'webPort'>): string {
+  return `# -*- mode: conf; coding: utf-8 -*-
+
+# The options of the introducer in this directory. The node reads them
+# when it starts and at no other time.
+
+
+[node]
+nickname =
+reveal-IP-address = true
+web.port = ${written('webport', values.webPort)}
+web.static = public_html
+tub.port = ${written('port', values.tubPort)}
+tub.location = ${written('location', values.tubLocation)}
+
+#log_gatherer.furl =
+#timeout.keepalive =
+#timeout.disconnect =
+#ssh.port = 8022
+#ssh.authorized_keys_file = ~/.ssh/authorized_keys
+`;
+}
+
 /** A value on its line: one line, percent signs doubled. */
 function written(option: string, value: string): string {
   if (/[\n\r]/.test(value)) throw new TahoeError('ERR_USAGE', { reason: `--${option} must be a single line` });

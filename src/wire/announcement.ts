@@ -20,6 +20,8 @@ import { formatBase32, parseBase32 } from '#core/base32.js';
 import { utf8 } from '#core/bytes.js';
 import type { CryptoProvider } from '#core/crypto.js';
 import { isTahoeError, reasonOf, TahoeError } from '#core/errors.js';
+import { parseFurl } from './foolscap/furl.js';
+import type { Furl } from './foolscap/furl.js';
 import { CERTIFICATE_COUNT_MAX, certificateOf } from './grid-certificate.js';
 import type { GridCertificate } from './grid-certificate.js';
 import { parseNurl } from './nurl.js';
@@ -50,6 +52,8 @@ export interface StorageAnnouncement {
   readonly nurls: readonly Nurl[];
   /** Of grid managers, not verified; at most CERTIFICATE_COUNT_MAX. */
   readonly certificates: readonly GridCertificate[];
+  /** Its address over Foolscap, where it is a whole one. */
+  readonly furl?: Furl | undefined;
 }
 
 /** What a servers.yaml says: its servers in the file's order, and what of it was left out and why. */
@@ -105,6 +109,7 @@ export function parseAnnouncement(
     tubId: parseTubId(fields.get('anonymous-storage-FURL')),
     nurls: parseNurls(fields.get('anonymous-storage-NURLs'), skip),
     certificates: parseCertificates(fields.get('grid-manager-certificates'), skip),
+    furl: furlOrUndefined(fields.get('anonymous-storage-FURL')),
   };
 }
 
@@ -201,6 +206,14 @@ function parseTubId(value: unknown): Uint8Array {
   const tubId = TUB_ID_FURL.exec(value)?.[1];
   if (tubId === undefined) throw broken('anonymous-storage-FURL does not begin with pb:// and a tub id');
   return parseBase32(tubId.toLowerCase());
+}
+
+function furlOrUndefined(value: unknown): Furl | undefined {
+  try {
+    return typeof value === 'string' ? parseFurl(value) : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function parseNurls(value: unknown, skip: (reason: string) => void): Nurl[] {

@@ -7,7 +7,7 @@
 import { TahoeError } from '#core/errors.js';
 import { storageInterfaces, offsetShape } from '#wire/foolscap/storage.js';
 import { bytesOf, takeArguments } from '#wire/foolscap/shapes.js';
-import type { CallArguments, RemoteObject } from '#wire/foolscap/tub.js';
+import type { CallArguments, PeerConnection, RemoteObject } from '#wire/foolscap/tub.js';
 import type { Value } from '#wire/foolscap/values.js';
 import type { ByteRange } from '#wire/storage.js';
 import { GAP_SIZE_MAX } from '../share-store.js';
@@ -25,9 +25,13 @@ export class BucketWriter implements RemoteObject {
   #writes: Promise<unknown> = Promise.resolve();
   #state: 'open' | 'complete' | 'over' = 'open';
 
-  constructor(upload: UploadHandle) {
+  #unwatch: () => void = () => undefined;
+
+  /** @param peer - on whose end an incomplete share is given up. */
+  constructor(upload: UploadHandle, peer: PeerConnection) {
     this.#upload = upload;
     if (upload.allocatedSize === 0) this.#state = 'complete';
+    else this.#unwatch = peer.notifyOnDisconnect(() => void this.#giveUp());
   }
 
   call(method: string, given: CallArguments): Promise<Value> {
@@ -37,10 +41,10 @@ export class BucketWriter implements RemoteObject {
     throw noSuchMethod(method, this.interfaceName);
   }
 
-  /** The peer is gone: what is not complete is given up. Never throws. */
-  async disconnected(): Promise<void> {
+  /** What is not complete is no more. Never throws. */
+  async #giveUp(): Promise<void> {
     if (this.#state !== 'open') return;
-    this.#state = 'over';
+    this.#end('over');
     await this.#upload.abort().catch(() => undefined);
   }
 
@@ -58,7 +62,7 @@ export class BucketWriter implements RemoteObject {
       const holes = this.#state === 'open' ? this.#upload.required : [];
       const size = holes.reduce((sum, { begin, end }) => sum + end - begin, 0);
       if (size > GAP_SIZE_MAX) {
-        await this.disconnected();
+        await this.#giveUp();
         throw new TahoeError('ERR_TOO_LARGE', { what: 'part that was not written', limitBytes: GAP_SIZE_MAX });
       }
       for (const hole of [...holes]) await this.#put(hole, undefined);
@@ -68,7 +72,7 @@ export class BucketWriter implements RemoteObject {
 
   async #abort(given: CallArguments): Promise<null> {
     takeArguments(given);
-    await this.disconnected();
+    await this.#giveUp();
     return null;
   }
 
@@ -82,7 +86,12 @@ export class BucketWriter implements RemoteObject {
   async #put(range: ByteRange, bytes: Uint8Array | undefined): Promise<void> {
     if (this.#state === 'over') throw new TahoeError('ERR_NO_SUCH_UPLOAD', {});
     const { complete } = await this.#upload.write(range, bytes === undefined ? zeros(range) : pieces(bytes));
-    if (complete) this.#state = 'complete';
+    if (complete) this.#end('complete');
+  }
+
+  #end(state: 'complete' | 'over'): void {
+    this.#state = state;
+    this.#unwatch();
   }
 }
 

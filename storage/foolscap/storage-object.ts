@@ -94,6 +94,7 @@ export class StorageObject implements RemoteObject {
       'allocated_size',
       'canary',
     );
+    // It is the peer's own: it is lost when the connection is.
     callableShape(canary, 'canary');
     const storageIndex = storageIndexShape(index, 'storage_index');
     const uploadSecret = this.#options.random.bytes(UPLOAD_SECRET_SIZE);
@@ -108,10 +109,8 @@ export class StorageObject implements RemoteObject {
     });
     const writers = [...allocated].flatMap((shareNumber) => {
       const upload = this.#store.upload({ storageIndex, shareNumber, uploadSecret });
-      return typeof upload === 'string' ? [] : [[shareNumber, new BucketWriter(upload)] as const];
+      return typeof upload === 'string' ? [] : [[shareNumber, new BucketWriter(upload, peer)] as const];
     });
-    // The canary is the peer's: it is lost when the connection is.
-    for (const [, writer] of writers) peer.notifyOnDisconnect(() => void writer.disconnected());
     return new Tuple(new ValueSet([...alreadyHave]), new Dict(writers));
   }
 

@@ -30,7 +30,7 @@ export function readSources(...folders: readonly string[]): Source[] {
 }
 
 /** What the product is made of. */
-export const productSources = readSources('src', 'storage');
+export const productSources = readSources('src', 'storage', 'introducer');
 
 /** The module names that a source imports, static and dynamic, types included. */
 export function importsOf({ tree }: Source): string[] {

@@ -8,11 +8,13 @@ import { parse } from 'yaml';
 import { loadConfiguration } from '#node/config/load.js';
 import { setOption } from '#node/config/ini-edit.js';
 import { options } from '#node/config/schema.js';
-import { createClient, createNode, notEmptyLines } from '#node/create.js';
+import { createClient, createIntroducer, createNode, notEmptyLines } from '#node/create.js';
 import type { CreateNodeOptions } from '#node/create.js';
 import { identifyNodeType } from '#node/node-directory.js';
 import { quotePath } from '#node/quoted-path.js';
+import { readIntroducerSettings } from '#node/introducer-settings.js';
 import { readSettings } from '#node/settings.js';
+import { configure } from './fixtures/configure.js';
 import { temporaryDirectory } from './fixtures/temporary-directory.js';
 
 const allocatePort = () => Promise.resolve(43_039);
@@ -61,7 +63,6 @@ t.test('tahoe.cfg has the lines of the reference', async (t) => {
     `Node created in '${path}'`,
     ` Please add introducers to '${path}/private/introducers.yaml'!`,
     ' The node cannot connect to a grid without it.',
-    ` This version does not ask introducers yet: list the storage servers in '${path}/private/servers.yaml'.`,
   ]);
   t.strictSame((await readdir(path)).sort(), ['private', 'tahoe-client.tac', 'tahoe.cfg']);
   t.equal((await stat(join(path, 'private'))).mode & 0o777, 0o700);
@@ -78,8 +79,8 @@ t.test('a client stores nothing and listens for nobody', async (t) => {
     sharesHappy: '1',
     sharesTotal: '1',
   });
-  t.equal(lines.length, 3);
-  t.equal(lines[2], ` Please set [node]nickname= in '${path}/tahoe.cfg'`);
+  t.equal(lines.length, 2);
+  t.equal(lines[1], ` Please set [node]nickname= in '${path}/tahoe.cfg'`);
   const introducers = await readFile(join(path, 'private', 'introducers.yaml'), 'utf8');
   t.equal(introducers, `introducers:\n  default:\n    furl: ${introducer}\n`, 'as PyYAML writes it');
   t.equal((await stat(join(path, 'private', 'introducers.yaml'))).mode & 0o777, 0o600);
@@ -180,4 +181,19 @@ t.test('paths are quoted as the reference quotes them', (t) => {
   ];
   for (const [path, text] of quoted) t.equal(quotePath(path), text);
   t.end();
+});
+
+t.test('an introducer listens, and has no gateway unless it is asked for', async (t) => {
+  const path = await temporaryDirectory(t);
+  const options = { port: 'tcp:3458', location: 'tcp:example.org:3458', webport: 'tcp:3459:interface=127.0.0.1' };
+  t.same(await createIntroducer(path, options, () => Promise.resolve(1)), [`Introducer created in '${path}'`]);
+  t.same((await readdir(path)).sort(), ['private', 'tahoe-introducer.tac', 'tahoe.cfg']);
+  const configuration = await loadConfiguration(path, 'introducer');
+  t.match(readIntroducerSettings(configuration), { nickname: '', web: { port: 3459 } });
+  t.throws(() => readIntroducerSettings(configure('[node]\ntub.port = disabled\n', '', 'introducer')), {
+    code: 'ERR_CONFIG',
+    message: /an introducer that does not listen introduces nobody/,
+  });
+  const nowhere = createIntroducer(await temporaryDirectory(t), { listen: 'none' }, () => Promise.resolve(1));
+  await t.rejects(nowhere, { code: 'ERR_USAGE', message: /introduces nobody/ });
 });

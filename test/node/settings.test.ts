@@ -91,6 +91,7 @@ t.test('settings of an empty configuration are the defaults', (t) => {
     storage: {
       ...{ directory: '/node/storage', isReadonly: false, reservedSpaceBytes: 0, maximumSpaceBytes: undefined },
       scrubBytesPerSecond: 10_000_000,
+      forceFoolscap: false,
       expiry: {
         isEnabled: false,
         policy: { rule: { mode: 'age', durationSeconds: undefined }, immutable: true, mutable: true },
@@ -98,10 +99,12 @@ t.test('settings of an empty configuration are the defaults', (t) => {
       certificateFiles: [],
     },
     gridManagers: undefined,
+    introducer: undefined,
     serverLists: [],
     mayConnect: true,
     logLevel: 'info',
     crypto: 'native',
+    foolscap: { enabled: true, clientForced: false },
     connectionsMax: 10_000,
     spoolBytesMax: 107_374_182_400,
     warnings: [],
@@ -124,7 +127,9 @@ shares.needed = 1
 shares.happy = 1
 shares.total = 1
 shares._max_immutable_segment_size_for_testing = 128
+force_foolscap = true
 [storage]
+force_foolscap = 1
 readonly = yes
 reserved_space = 5GiB
 storage_dir = ../shares
@@ -152,6 +157,7 @@ enabled = true
       storage: {
         ...{ directory: '/n/shares', isReadonly: true, reservedSpaceBytes: 5_368_709_120, maximumSpaceBytes: 2e12 },
         scrubBytesPerSecond: 0,
+        forceFoolscap: true,
         expiry: {
           isEnabled: true,
           policy: { rule: { mode: 'cutoff-date', cutoffSeconds: 1_769_817_600 }, immutable: true, mutable: false },
@@ -159,10 +165,12 @@ enabled = true
         certificateFiles: [],
       },
       gridManagers: undefined,
+      introducer: undefined,
       serverLists: [],
       mayConnect: false,
       logLevel: 'warn',
       crypto: 'portable',
+      foolscap: { enabled: true, clientForced: true },
       connectionsMax: 5,
       spoolBytesMax: 1_000_000,
       warnings: [
@@ -176,6 +184,14 @@ enabled = true
     undefined,
   );
   t.equal(readSettings(configure('[storage]\nanonymous = false\n'), '/n').storage, undefined);
+  t.strictSame(readSettings(configure('', '[node]\nfoolscap = false\n'), '/n').foolscap, {
+    enabled: false,
+    clientForced: false,
+  });
+  for (const section of ['client', 'storage']) {
+    const forced = configure(`[${section}]\nforce_foolscap = true\n`, '[node]\nfoolscap = false\n');
+    t.throws(() => readSettings(forced, '/n'), { code: 'ERR_CONFIG' }, section);
+  }
   t.equal(readSettings(configure('[node]\nweb.port =\n'), '/n').web, undefined);
   t.strictSame(readSettings(configure('[client]\nshares.total = 5\n'), '/n').warnings, [
     '[client]shares.happy asks for 7 servers and shares.total makes only 5 shares: no upload can succeed',

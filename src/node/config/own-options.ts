@@ -4,7 +4,7 @@ import type { CryptoName } from '#core/crypto.js';
 import type { Option } from './option.js';
 import { listPlaces } from './list-place.js';
 import type { ListPlace } from './list-place.js';
-import { oneOf } from './values.js';
+import { boolean, oneOf } from './values.js';
 
 const crypto: Option<CryptoName> = {
   file: 'tallac.cfg',
@@ -31,5 +31,16 @@ const serverLists: Option<readonly ListPlace[]> = {
 /** Those of the client half, by the names the code calls them. */
 export const ownClient = { serverLists };
 
+const foolscap: Option<boolean> = {
+  file: 'tallac.cfg',
+  effect: 'now',
+  section: 'node',
+  name: 'foolscap',
+  kind: boolean,
+  fallback: true,
+  shown: 'true',
+  says: 'Whether this node speaks Foolscap, beside HTTPS and on the same port, with nodes that speak nothing else.',
+};
+
 /** By the names the code calls them. */
-export const ownNode = { crypto };
+export const ownNode = { crypto, foolscap };

@@ -8,6 +8,7 @@
 import type { ConfigurationFileName, Option, OptionEffect, ValueKind } from './option.js';
 import { ownGateway } from './gateway-options.js';
 import { limits } from './limit-options.js';
+import { gridOptions } from './grid-options.js';
 import { ownClient, ownNode } from './own-options.js';
 import { boolean, date, duration, furl, integer, list, oneOf, optionalText, size, text } from './values.js';
 
@@ -45,6 +46,9 @@ function laterText(section: string, name: string, says: string): Option<string |
 function laterBoolean(section: string, name: string, fallback: boolean, says: string): Option<boolean> {
   return later({ section, name, kind: boolean, fallback, says });
 }
+
+const forceFoolscap = (section: string, says: string): Option<boolean> =>
+  now({ section, name: 'force_foolscap', kind: boolean, fallback: false, says });
 
 const node = {
   nickname: now({
@@ -165,13 +169,7 @@ const client = {
     fallback: 1_048_576,
     says: 'The size in bytes of the segments that files are encoded in. For tests: other values give other capabilities.',
   }),
-  introducer: later({
-    section: 'client',
-    name: 'introducer.furl',
-    kind: furl,
-    fallback: undefined,
-    says: 'An introducer; superseded by private/introducers.yaml. Servers are listed in private/servers.yaml for now.',
-  }),
+  introducer: gridOptions.introducer,
   helper: later({
     section: 'client',
     name: 'helper.furl',
@@ -195,7 +193,7 @@ const client = {
     fallback: [],
     says: 'Storage plugins used as a client. None is known: a node that asks for one refuses to start.',
   }),
-  clientForceFoolscap: laterBoolean('client', 'force_foolscap', false, 'Whether HTTPS servers are used over Foolscap.'),
+  clientForceFoolscap: forceFoolscap('client', 'Whether servers that speak HTTPS are used over Foolscap all the same.'),
 };
 
 const storage = {
@@ -284,14 +282,8 @@ const storage = {
     fallback: [],
     says: 'Storage plugins offered to clients. None is known: a node that asks for one refuses to start.',
   }),
-  gridManagement: now({
-    section: 'storage',
-    name: 'grid_management',
-    kind: boolean,
-    fallback: false,
-    says: 'Whether the certificates of [grid_manager_certificates] are announced.',
-  }),
-  storageForceFoolscap: laterBoolean('storage', 'force_foolscap', false, 'Whether HTTPS is not offered.'),
+  gridManagement: gridOptions.gridManagement,
+  storageForceFoolscap: forceFoolscap('storage', 'Whether HTTPS is not offered, and the port speaks Foolscap alone.'),
 };
 
 const services = {

@@ -2,6 +2,8 @@
  * The kinds of value that options hold, from text to value with the reference's rules: what it accepts is
  * accepted here. Problems quote the text back, except where it may be a secret.
  */
+import { reasonOf } from '#core/errors.js';
+import { parseNurl } from '#wire/nurl.js';
 import type { Parsed, ValueKind } from './option.js';
 
 const TRUE_WORDS = new Set(['1', 'yes', 'true', 'on']);
@@ -71,6 +73,18 @@ export const furl: ValueKind<string | undefined> = {
   parse: (given) => {
     if (given.includes('#')) return { problem: "the furl contains an unescaped '#' character" };
     return optionalText.parse(given);
+  },
+};
+
+/** The furl or the NURL of an introducer, or nothing. No problem repeats it. */
+export const introducerAddress: ValueKind<string | undefined> = {
+  parse: (given) => {
+    if (!given.endsWith('#v=1')) return furl.parse(given);
+    try {
+      return { value: parseNurl(given).dangerouslyFormat() };
+    } catch (error) {
+      return { problem: reasonOf(error) };
+    }
   },
 };
 

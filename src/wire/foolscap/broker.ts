@@ -12,13 +12,15 @@ import { isTahoeError, reasonOf, TahoeError } from '#core/errors.js';
 import { Exports } from './exports.js';
 import { failureOf, remoteError, RemoteFailure } from './failures.js';
 import { IMPORT_COUNT_MAX, knownLimits, strangerLimits } from './limits.js';
+import { Imported } from './imported.js';
+import type { ImportingConnection } from './imported.js';
 import { MessageReader } from './message-reader.js';
 import type { CallMessage, MessageSink } from './message-reader.js';
 import { Requests } from './requests.js';
 import { bytesOf, integerOf, takeArguments } from './shapes.js';
 import { TokenReader } from './token-reader.js';
 import { TokenWriter } from './token-writer.js';
-import type { PeerConnection, RemoteCallOptions, RemoteObject, RemoteReference } from './tub.js';
+import type { RemoteCallOptions, RemoteObject, RemoteReference } from './tub.js';
 import type { ReferenceTable } from './value-builders.js';
 import { sequence, writeValue } from './value-writer.js';
 import type { ReferenceNames } from './value-writer.js';
@@ -59,48 +61,8 @@ export interface BrokerOptions {
   readonly activeChanged: (count: number) => void;
 }
 
-/** An object of the peer's. */
-class Imported implements RemoteReference {
-  readonly clid: number;
-  readonly interfaceName: string;
-  /** How often it was received and not yet let go of. */
-  receivedCount = 0;
-  readonly #broker: Broker;
-
-  constructor(broker: Broker, clid: number, interfaceName: string) {
-    this.#broker = broker;
-    this.clid = clid;
-    this.interfaceName = interfaceName;
-  }
-
-  get peer(): PeerConnection {
-    return this.#broker;
-  }
-
-  get connected(): boolean {
-    return !this.#broker.ended;
-  }
-
-  call(
-    method: string,
-    positional: readonly Value[],
-    named: ReadonlyMap<string, Value> = new Map(),
-    options: RemoteCallOptions = {},
-  ): Promise<Value> {
-    return this.#broker.ask({ clid: this.clid, method, positional, named }, options);
-  }
-
-  notifyOnDisconnect(told: () => void): () => void {
-    return this.#broker.notifyOnDisconnect(told);
-  }
-
-  release(): void {
-    this.#broker.letGo(this);
-  }
-}
-
 /** @see PeerConnection for what it is to called objects. */
-export class Broker implements PeerConnection, MessageSink, ReferenceTable, ReferenceNames {
+export class Broker implements ImportingConnection, MessageSink, ReferenceTable, ReferenceNames {
   readonly tubId: string;
   readonly remoteAddress: string | undefined;
   readonly #options: BrokerOptions;

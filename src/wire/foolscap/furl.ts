@@ -39,8 +39,13 @@ export class Furl {
     return this.#name;
   }
 
+  /** The whole furl with its secret, and those of its hints that are known here. */
+  dangerouslyFormat(): string {
+    return `${this.#prefix()}/${this.#name}`;
+  }
+
   toString(): string {
-    return `pb://${this.tubId}@${this.hints.map(({ host, port }) => `tcp:${host}:${String(port)}`).join(',')}/[hidden]`;
+    return `${this.#prefix()}/[hidden]`;
   }
 
   toJSON(): string {
@@ -49,6 +54,11 @@ export class Furl {
 
   [Symbol.for('nodejs.util.inspect.custom')](): string {
     return this.toString();
+  }
+
+  #prefix(): string {
+    const hints = this.hints.map(({ host, port }) => `tcp:${host.includes(':') ? `[${host}]` : host}:${String(port)}`);
+    return `pb://${this.tubId}@${hints.join(',')}`;
   }
 }
 

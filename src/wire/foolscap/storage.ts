@@ -7,9 +7,9 @@
  *     RIBucketReader    read(offset, length)  advise_corrupt_share(reason)
  */
 import { fromUtf8, utf8 } from '#core/bytes.js';
-import { SHARE_COUNT_MAX } from '#wire/storage.js';
-import type { StorageVersion } from '#wire/storage.js';
-import type { ReadVector, ShareVectors } from '#wire/storage-mutable.js';
+import { SHARE_COUNT_MAX } from '../storage.js';
+import type { StorageVersion } from '../storage.js';
+import type { ReadVector, ShareVectors } from '../storage-mutable.js';
 import { bytesOf, dictOf, integerOf, listOf, optional, tupleOf } from './shapes.js';
 import type { Shape } from './shapes.js';
 import { violation } from './value-builders.js';
