@@ -36,6 +36,8 @@ const DRIP_INTERVAL_MS = 4_000;
 const SIGN_OF_LIFE_INTERVAL_MS = 50_000;
 const CALM_SECONDS = 10;
 const OPENING_TIMEOUT_MS = 300_000;
+/** Besiegers that have not become more for so long are as many as there will be. */
+const STEADY_MS = 15_000;
 
 const { values } = parseArgs({
   options: {
@@ -186,10 +188,16 @@ async function report(
   });
 }
 
-/** Waits until nearly all of a besieger's connections are open; slow ones come and go. */
+/** Waits until nearly all of a besieger's connections are open, or no more than there are: slow ones are cut and come again. */
 async function opened(state: { readonly open: number }, count: number): Promise<void> {
   const deadline = performance.now() + OPENING_TIMEOUT_MS;
-  while (state.open < count * 0.95 && performance.now() < deadline) await sleep(500);
+  let most = 0;
+  let grownMs = performance.now();
+  while (state.open < count * 0.95 && performance.now() < deadline && performance.now() - grownMs < STEADY_MS) {
+    if (state.open > most) grownMs = performance.now();
+    most = Math.max(most, state.open);
+    await sleep(500);
+  }
 }
 
 async function main(): Promise<void> {

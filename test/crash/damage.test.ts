@@ -1,5 +1,5 @@
 /**
- * The damage sweep: 20 400 files with damaged shares, and not one wrong byte. What is done to the shares stands in
+ * The damage sweep: 5 100 files with damaged shares, and not one wrong byte. What is done to the shares stands in
  * fixtures/damage-sweep.ts. TALLAC_DAMAGE_SEED and TALLAC_DAMAGE_COUNT replay and lengthen it.
  */
 import t from 'tap';
@@ -7,7 +7,7 @@ import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
 const seed = process.env.TALLAC_DAMAGE_SEED ?? 'damage';
-const count = Number(process.env.TALLAC_DAMAGE_COUNT ?? '20400');
+const count = Number(process.env.TALLAC_DAMAGE_COUNT ?? '5100');
 const program = fileURLToPath(new URL('../fixtures/damage-sweep.js', import.meta.url));
 
 t.test(`${String(count)} damaged files, seed '${seed}'`, { timeout: 600_000 }, async (t) => {

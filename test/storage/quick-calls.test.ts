@@ -1,48 +1,62 @@
-/** Calls that are done at once, how long not after a slow one, and the file system that is made of them. */
+/** Calls that are done at once, when not, and the file system that is made of them. */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { machineFileSystem } from '#storage/node-file-system.js';
-import {
-  QUICK_PAUSE_FACTOR,
-  QUICK_PAUSE_MIN_MS,
-  QUICK_SIZE_MAX,
-  QuickCalls,
-  SLOW_CALL_MS,
-} from '#storage/quick-calls.js';
+import { ALLOWANCE_MAX_MS, QUICK_SIZE_MAX, QuickCalls, SLOW_CALL_MS, SLOW_SHARE } from '#storage/quick-calls.js';
 import { ManualClock } from '#test/fixtures/clock.js';
 
-/** Calls of which each takes so long. */
-function slowCalls(tookMs: number): { calls: QuickCalls; clock: ManualClock; call: () => void } {
-  const clock = new ManualClock();
-  return { calls: new QuickCalls(clock), clock, call: () => clock.advance(tookMs) };
+/** Makes a call that takes so long. */
+function slowCall(calls: QuickCalls, clock: ManualClock, tookMs: number): void {
+  calls.run(() => {
+    clock.advance(tookMs);
+  });
 }
 
-t.test('after a slow call the threads do it for a while, the longer the slower it was', (t) => {
-  for (const [tookMs, pauseMs] of [
-    [SLOW_CALL_MS + 1, QUICK_PAUSE_MIN_MS],
-    [100, 100 * QUICK_PAUSE_FACTOR],
-  ] as const) {
-    const { calls, clock, call } = slowCalls(tookMs);
-    t.equal(calls.isPaused, false);
-    calls.run(call);
-    t.equal(calls.isPaused, true);
-    clock.advance(pauseMs - 1);
-    t.equal(calls.isPaused, true);
-    clock.advance(1);
-    t.equal(calls.isPaused, false);
+t.test('slow calls use up an allowance, which comes back with time', (t) => {
+  const clock = new ManualClock();
+  const calls = new QuickCalls(clock);
+  for (let i = 0; i < 1000; i++) slowCall(calls, clock, SLOW_CALL_MS);
+  t.equal(calls.isPaused, false, 'calls that are quick enough cost nothing');
+  slowCall(calls, clock, ALLOWANCE_MAX_MS - 1);
+  t.equal(calls.isPaused, false);
+  slowCall(calls, clock, 11);
+  t.equal(calls.isPaused, true);
+  clock.advance(10 / SLOW_SHARE - 1);
+  t.equal(calls.isPaused, true);
+  clock.advance(2);
+  t.equal(calls.isPaused, false);
+  clock.advance(1e9);
+  slowCall(calls, clock, ALLOWANCE_MAX_MS + 1);
+  t.equal(calls.isPaused, true, 'there is never more of it than at first');
+  t.end();
+});
+
+t.test('slow calls take no more than their share of the time', (t) => {
+  const clock = new ManualClock();
+  const calls = new QuickCalls(clock);
+  let [slowMs, passedMs] = [0, 0];
+  for (let i = 0; i < 100_000; i++) {
+    const tookMs = 2 + (i % 9);
+    if (!calls.isPaused) {
+      slowCall(calls, clock, tookMs);
+      slowMs += tookMs;
+    } else clock.advance(1);
+    passedMs = clock.monotonicMs();
   }
-  const { calls, call } = slowCalls(SLOW_CALL_MS);
-  calls.run(call);
-  t.equal(calls.isPaused, false, 'quick enough');
+  t.ok(
+    slowMs > 1000 && slowMs <= passedMs * SLOW_SHARE + 2 * ALLOWANCE_MAX_MS,
+    `${String(slowMs)} of ${String(passedMs)}`,
+  );
   t.end();
 });
 
 t.test('a call that fails was slow all the same', (t) => {
-  const { calls, call } = slowCalls(SLOW_CALL_MS + 1);
+  const clock = new ManualClock();
+  const calls = new QuickCalls(clock);
   t.throws(() => {
     calls.run(() => {
-      call();
+      clock.advance(ALLOWANCE_MAX_MS + 1);
       throw new Error('EIO');
     });
   }, /EIO/);
@@ -94,9 +108,7 @@ t.test('what is large, may be new to the system, or comes after a slow call is l
   const known = await system.open(path, 'r+');
   await known.close();
   t.equal(calls.count, 0);
-  calls.run(() => {
-    clock.advance(SLOW_CALL_MS + 1);
-  });
+  slowCall(calls, clock, ALLOWANCE_MAX_MS + 1);
   const slow = await system.open(`${path}s`, 'wx+', 0o600);
   await slow.writev([Buffer.from('words')], 0);
   t.equal((await slow.stat()).size, 5);
