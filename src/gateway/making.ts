@@ -4,7 +4,7 @@ import type { NewEntry } from '#core/directory/entries.js';
 import { TahoeError, isTahoeError } from '#core/errors.js';
 import type { Directory } from '#client/directory/directory.js';
 import { CONTENTS_SIZE_MAX } from '#client/mutable/version-reader.js';
-import type { Arguments } from './arguments.js';
+import type { Arguments, FileFormat } from './arguments.js';
 import type { GivenChild } from './children-json.js';
 import { readAll } from './request-body.js';
 import type { GatewayServices } from './services.js';
@@ -37,7 +37,7 @@ export async function makeDirectory(
   entries: readonly NewEntry[],
   { args, signal, where }: { readonly args: Arguments; readonly signal: AbortSignal; readonly where: string },
 ): Promise<DirectoryCapability> {
-  const { format = 'sdmf', privateKey } = args;
+  const { format = directoryFormat(services), privateKey } = args;
   if (format === 'chk') throw new TahoeError('ERR_USAGE', { reason: `format=CHK not accepted for ${where}?t=mkdir` });
   return services.createDirectory(entries, { format, signal, ...(privateKey && { privateKey }) });
 }
@@ -70,10 +70,15 @@ export async function makePath(
 ): Promise<Directory> {
   let directory = parent;
   for (const name of names) {
-    const made = await makeSubdirectory(services, directory, name, { format: 'sdmf', signal });
+    const made = await makeSubdirectory(services, directory, name, { format: directoryFormat(services), signal });
     directory = await services.openDirectory(made, signal);
   }
   return directory;
+}
+
+/** The format of a new directory: the one that is named, else the node's. */
+export function directoryFormat({ mutableFormat = 'sdmf' }: GatewayServices, named?: FileFormat): MutableFormat {
+  return named === undefined || named === 'chk' ? mutableFormat : named;
 }
 
 /** Children for a new directory. */

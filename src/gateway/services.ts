@@ -6,6 +6,7 @@ import type {
   ChkReadCapability,
   DirectoryCapability,
   KnownCapability,
+  MutableFormat,
   MutableReadCapability,
   MutableWriteCapability,
 } from '#core/capability/types.js';
@@ -92,6 +93,8 @@ export interface GatewayServices extends StoreServices {
   /** So many unpredictable bytes. */
   randomBytes(size: number): Uint8Array;
   readonly nickname: string;
+  /** Of new directories for which none is named; SDMF if left out. */
+  readonly mutableFormat?: MutableFormat;
   /** Such as `tallac/1.2.3`. */
   readonly applicationVersion: string;
   servers(): readonly ServerStatus[];

@@ -130,6 +130,7 @@ function servicesOf(options: ClientServiceOptions, grid: Grid, context: FileStor
     log: options.log,
     randomBytes: (size) => options.random.bytes(size),
     nickname: options.settings.nickname,
+    mutableFormat: options.settings.mutableFormat,
     applicationVersion,
     servers: () => grid.status().map(serverStatus),
     statistics: async () => ({ counters: {}, stats: (await options.monitor?.statistics.read()) ?? {} }),

@@ -4,6 +4,7 @@
  */
 import { homedir } from 'node:os';
 import { resolve } from 'node:path';
+import type { MutableFormat } from '#core/capability/types.js';
 import type { CryptoName } from '#core/crypto.js';
 import { parsePublicKey } from '#wire/signing-key.js';
 import { parseEndpoint } from './config/endpoint-text.js';
@@ -63,6 +64,8 @@ export interface NodeSettings {
   readonly gateway: GatewaySettings;
   readonly tempDirectory: string;
   readonly encoding: EncodingSettings;
+  /** Of new directories. */
+  readonly mutableFormat: MutableFormat;
   /** undefined when this node stores nothing for others. */
   readonly storage: StorageSettings | undefined;
   /** Public keys, 32 bytes each: only servers that they have certified get new shares; undefined for all servers. */
@@ -103,6 +106,7 @@ export function readSettings(configuration: Configuration, directory: string): N
     },
     tempDirectory: resolvePath(directory, configuration.get(options.tempdir)),
     encoding: readEncoding(configuration),
+    mutableFormat: configuration.get(options.mutableFormat),
     storage: readStorage(configuration, directory),
     gridManagers: readGridManagers(configuration),
     introducer: configuration.get(options.introducer),

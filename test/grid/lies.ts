@@ -14,6 +14,9 @@ export function lieAbout<Reply>(operation: OperationName, reply: Reply, chance: 
 
 /** The reply of a server whose shares are of a version that nobody knows. */
 export function withWrongVersion<Reply>(operation: OperationName, reply: Reply): Reply {
+  if (operation === 'readMutableBeginnings' && reply instanceof Map) {
+    for (const bytes of reply.values()) withWrongVersion('readMutable', bytes);
+  }
   if (operation !== 'read' && operation !== 'readMutable') return reply;
   if (reply instanceof Uint8Array && reply.length >= 4) reply.set([0, 0, 0, UNKNOWN_VERSION]);
   return reply;
@@ -24,6 +27,10 @@ type Lie = (reply: unknown, chance: Chance) => unknown;
 const lies: Partial<Readonly<Record<OperationName, Lie>>> = {
   read: lieAboutBytes,
   readMutable: lieAboutBytes,
+  readMutableBeginnings: (reply, chance) => {
+    const beginnings = reply as ReadonlyMap<number, Uint8Array> | undefined;
+    return beginnings && new Map([...beginnings].map(([n, bytes]) => [n, lieAboutBytes(bytes, chance)]));
+  },
   listShares: lieAboutShares,
   listMutableShares: lieAboutShares,
   allocate: (reply, chance) => {

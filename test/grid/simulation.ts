@@ -6,6 +6,7 @@
  */
 import { createHash } from 'node:crypto';
 import { ImmutableWorkload } from './immutable-workload.js';
+import { MutableWorkload } from './mutable-workload.js';
 import type { SimServer } from './sim-server.js';
 import { inVirtualTime } from './virtual-time.js';
 import { Violation, World } from './world.js';
@@ -49,7 +50,10 @@ export interface Workload {
 export type MakeWorkload = (world: World) => Workload;
 
 /** Every workload there is. */
-export const allWorkloads: readonly MakeWorkload[] = [(world) => new ImmutableWorkload(world)];
+export const allWorkloads: readonly MakeWorkload[] = [
+  (world) => new ImmutableWorkload(world),
+  (world) => new MutableWorkload(world),
+];
 
 /** What came of one seed. */
 export interface Scenario {

@@ -3,7 +3,11 @@
  * Everything that happens follows from one seed.
  */
 import { silentLog } from '#core/environment.js';
+import type { FileStoreContext } from '#client/file-store.js';
 import { Grid } from '#client/grid.js';
+import { KnownVersions } from '#client/mutable/known-versions.js';
+import { createSeenVersions } from '#client/mutable/seen-versions.js';
+import { WriterQueue } from '#client/mutable/writer-queue.js';
 import type { OperationName } from '#client/storage-server-decorator.js';
 import { localEncoders } from '#client/upload/file-encoder.js';
 import type { UploadContext, UploadEncoding } from '#client/upload/upload.js';
@@ -12,6 +16,7 @@ import { ManualClock } from '../fixtures/clock.js';
 import { crypto, seededRandom } from '../fixtures/crypto.js';
 import { memorySpool } from '../fixtures/memory-grid.js';
 import { MemoryServer } from '../fixtures/memory-server.js';
+import { testKeys } from '../fixtures/mutable-grid.js';
 import { SimServer } from './sim-server.js';
 import type { Fault, FaultKind } from './sim-server.js';
 import { inVirtualTime, pass } from './virtual-time.js';
@@ -24,7 +29,7 @@ const RECOVERY_MS = 90_000;
 const faultKinds: readonly FaultKind[] = ['hang', 'drop', 'refuse', 'slow', 'lie', 'wrong version', 'full'];
 const operationGroups: readonly (readonly OperationName[])[] = [
   ['listShares', 'listMutableShares'],
-  ['read', 'readMutable'],
+  ['read', 'readMutable', 'readMutableBeginnings'],
   ['allocate'],
   ['write', 'streamWrite'],
   ['allocate', 'write', 'streamWrite', 'readTestWrite'],
@@ -41,6 +46,8 @@ export class World {
   readonly grid: Grid;
   readonly encoding: UploadEncoding;
   readonly context: UploadContext;
+  /** The same with what mutable files take. */
+  readonly storeContext: FileStoreContext;
   /** Everything that happened, one line each. */
   readonly trace: string[] = [];
 
@@ -51,6 +58,7 @@ export class World {
     this.servers = Array.from({ length: 1 + chance.below(SERVER_COUNT_MAX) }, (_, i) => {
       const inner = new MemoryServer(`server${String(i)}`);
       inner.takesStreams = chance.oneIn(2);
+      inner.hasBeginnings = inner.takesStreams;
       return new SimServer(inner, clock, new Chance(chance.below(2 ** 31)));
     });
     const total = 1 + chance.below(Math.min(10, this.servers.length + 3));
@@ -70,6 +78,16 @@ export class World {
       serversFor: (storageIndex) => this.grid.permutedServers(storageIndex),
       openSpool: () => Promise.resolve(memorySpool()),
       openEncoder: localEncoders(crypto),
+    };
+    let keyCount = 0;
+    this.storeContext = {
+      ...this.context,
+      encoding: this.encoding,
+      seen: createSeenVersions(),
+      writers: new WriterQueue(),
+      ...(chance.oneIn(2) && { known: new KnownVersions() }),
+      takeKey: () => Promise.resolve(testKeys[keyCount++ % testKeys.length] ?? new Uint8Array(0)),
+      mdmfSegmentSize: chance.pick([60, 512, 3000]),
     };
   }
 

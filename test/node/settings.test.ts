@@ -88,6 +88,7 @@ t.test('settings of an empty configuration are the defaults', (t) => {
     gateway: { hosts: [], isPrivate: false, isReadOnly: false },
     tempDirectory: '/node/tmp',
     encoding: { needed: 3, happy: 7, total: 10, maximumSegmentSizeBytes: 1_048_576 },
+    mutableFormat: 'sdmf',
     storage: {
       ...{ directory: '/node/storage', isReadonly: false, reservedSpaceBytes: 0, maximumSpaceBytes: undefined },
       scrubBytesPerSecond: 10_000_000,
@@ -154,6 +155,7 @@ enabled = true
       gateway: { hosts: [], isPrivate: false, isReadOnly: false },
       tempDirectory: `${homedir()}/tmp`,
       encoding: { needed: 1, happy: 1, total: 1, maximumSegmentSizeBytes: 128 },
+      mutableFormat: 'sdmf',
       storage: {
         ...{ directory: '/n/shares', isReadonly: true, reservedSpaceBytes: 5_368_709_120, maximumSpaceBytes: 2e12 },
         scrubBytesPerSecond: 0,

@@ -7,13 +7,14 @@
  * @see Tahoe-LAFS docs/specifications/mutable.rst
  */
 import { equalBytes } from '#core/bytes.js';
-import { isTahoeError, TahoeError } from '#core/errors.js';
+import { isTahoeError } from '#core/errors.js';
 import { accessOf } from '#core/mutable/access.js';
 import type { MutableAccess, MutableCapability } from '#core/mutable/access.js';
 import type { MutableKeys } from '#core/mutable/keys.js';
 import type { MutableVersion } from '#core/mutable/version.js';
 import type { ByteRange } from '#wire/storage.js';
 import { pause } from '../deadline.js';
+import { cannotRead, checkCanWrite } from './authority.js';
 import { backOffMs, MODIFY_ATTEMPTS } from './back-off.js';
 import { fetchKeys } from './fetch-keys.js';
 import { endless } from './mutable-context.js';
@@ -22,21 +23,20 @@ import { publish } from './publish.js';
 import { changedBy, onOwnWork } from './own-work.js';
 import type { PublishResult } from './publish.js';
 import { checkNotRolledBack, remember } from './seen-versions.js';
+import { placedCount } from './servermap.js';
 import type { FoundVersion, Servermap } from './servermap.js';
 import { updateServermap } from './servermap-update.js';
 import type { ServermapMode } from './servermap-update.js';
 import { updateInPlace } from './update.js';
 import { shortage } from './shortage.js';
+import { wholeContents } from './whole-contents.js';
 import { checkOffset, spliced } from './splice.js';
 import { checkContentsSize, VersionReader } from './version-reader.js';
 
 /** How often a file that changes while it is read is looked at anew, and the wait between, in milliseconds. */
-const READ_ATTEMPTS = 3;
-const READ_AGAIN_MS = 1_000;
-/** In a change that is tried again every server is asked, but none waited for longer than this. */
-const RETRY_PATIENCE_MS = 5_000;
-/** So is it where the shares that a reader has found are not enough. */
-const SEARCH_PATIENCE_MS = 3_000;
+const [READ_ATTEMPTS, READ_AGAIN_MS] = [3, 1_000];
+/** Where every server is asked, none is waited for longer than this: by who tries a change again, by who reads. */
+const [RETRY_PATIENCE_MS, SEARCH_PATIENCE_MS] = [5_000, 3_000];
 
 /** How an operation runs. */
 export interface OperationOptions {
@@ -68,6 +68,8 @@ export class MutableFile {
   readonly #context: MutableContext;
   readonly #access: MutableAccess;
   #keys: MutableKeys | undefined;
+  /** Versions that were written since the last acknowledged one and refused somewhere: no change is built on them. */
+  readonly #refused = new Set<string>();
 
   /** @param keys - the file's, where they are known already. */
   constructor(context: MutableContext, capability: MutableCapability, keys?: MutableKeys) {
@@ -92,7 +94,7 @@ export class MutableFile {
       checkContentsSize(Math.min(range.end, reader.size) - range.begin);
       const { version } = reader;
       if (range.begin > 0 || range.end < reader.size) return { bytes: await reader.bytes(range, signal), version };
-      return { bytes: await this.#whole(reader, signal), version };
+      return { bytes: await wholeContents(this.#context, this.storageIndex, reader, signal), version };
     });
   }
 
@@ -265,8 +267,21 @@ export class MutableFile {
     const keys = await this.#fetchKeys(map, signal);
     const { format } = this.#access;
     const encoding = map.best()?.version ?? map.versions()[0]?.version ?? this.#context.encoding;
-    const how = { isNew: false, isCareful, isSpread };
-    return publish({ context: this.#context, keys, format, encoding, contents, map, ...how, signal });
+    // Shares without a place may go to servers that were not asked: they are asked first, lest they hold other shares.
+    if (placedCount(map, encoding.total) < encoding.total) await this.#look('check', signal, RETRY_PATIENCE_MS, map);
+    const how = { isNew: false, isCareful, isSpread, attempted: this.#refused };
+    const result = await publish({
+      context: this.#context,
+      keys,
+      format,
+      encoding,
+      contents,
+      map,
+      ...how,
+      signal,
+    });
+    this.#refused.clear();
+    return result;
   }
 
   /** The newest version, read whole, with the map that it was found by. A second try hears every server. */
@@ -280,18 +295,15 @@ export class MutableFile {
       const reader = this.#readerOf(best);
       checkContentsSize(reader.size);
       const { version } = reader;
-      return { reader, read: async () => ({ bytes: await this.#whole(reader, signal), version, map: best.map }) };
+      return {
+        reader,
+        read: async () => ({
+          bytes: await wholeContents(this.#context, this.storageIndex, reader, signal),
+          version,
+          map: best.map,
+        }),
+      };
     });
-  }
-
-  /** All contents, which the caller owns: from memory where this version was read or written before. */
-  async #whole(reader: VersionReader, signal: AbortSignal): Promise<Uint8Array> {
-    const { known } = this.#context;
-    const kept = known?.of(this.storageIndex, reader.version).contents;
-    if (kept !== undefined) return kept.slice();
-    const contents = await reader.bytes(WHOLE, signal);
-    known?.keep(this.storageIndex, reader.version, { ...known.of(this.storageIndex, reader.version), contents });
-    return contents;
   }
 
   async #reading<Result>(
@@ -330,7 +342,7 @@ export class MutableFile {
   ): Promise<BestVersion> {
     for (let attempt = 1; ; attempt++) {
       const map = await this.#look(mode, signal, patienceMs);
-      const found = map.best();
+      const found = map.best(mode === 'read' ? undefined : this.#refused);
       if (found !== undefined) {
         await checkNotRolledBack(this.#context, this.storageIndex, found.version, options);
         return { map, found };
@@ -377,16 +389,9 @@ export class MutableFile {
     { signal = endless() }: OperationOptions,
     action: (signal: AbortSignal) => Promise<Result>,
   ): Promise<Result> {
-    const { readKey, writeKey } = this.#access;
-    if (writeKey === undefined) {
-      throw new TahoeError('ERR_AUTHORITY', { what, needed: 'write', held: readKey === undefined ? 'verify' : 'read' });
-    }
+    checkCanWrite(this.#access, what);
     return this.#context.writers.run(this.storageIndex, signal, () => action(signal));
   }
 }
 
 const WHOLE: ByteRange = { begin: 0, end: Number.MAX_SAFE_INTEGER };
-
-function cannotRead(): TahoeError {
-  return new TahoeError('ERR_AUTHORITY', { what: 'reading a file', needed: 'read', held: 'verify' });
-}

@@ -20,7 +20,7 @@ import type { Encoding } from '#core/immutable/parameters.js';
 import { encodeVersion, saltsFrom } from '#core/mutable/encoder.js';
 import type { MutableKeys } from '#core/mutable/keys.js';
 import { MUTABLE_HEADER_SIZE_MAX } from '#core/mutable/layout.js';
-import { encodeCheckstring } from '#core/mutable/version.js';
+import { encodeCheckstring, nameVersion } from '#core/mutable/version.js';
 import type { MutableVersion } from '#core/mutable/version.js';
 import type { MutableFormat } from '#core/capability/types.js';
 import type { StorageServer } from '../storage-server.js';
@@ -55,6 +55,8 @@ export interface PublishRequest {
   readonly isCareful: boolean;
   /** For a repair: copies of shares go to servers without any, so that the file stands on as many as possible. */
   readonly isSpread?: boolean;
+  /** Gets the name of the version before it is written. */
+  readonly attempted?: Set<string>;
   readonly signal: AbortSignal;
 }
 
@@ -88,7 +90,8 @@ export async function publish(request: PublishRequest): Promise<PublishResult> {
     const share = shares[shareNumber] ?? new Uint8Array(0);
     return { writes: [{ offset: 0, data: share }], newLength: share.length };
   };
-  const push = new SharePush({ context, keys, version, map, writesOf, signal });
+  const push = new SharePush({ context, keys, version, map, writesOf, spread: spreadOf(request), signal });
+  request.attempted?.add(nameVersion(version));
   await pushEverywhere(push, request, servers);
   const result = await concludePublish(request, push, version);
   const header = (shares[0] ?? new Uint8Array(0)).slice(0, MUTABLE_HEADER_SIZE_MAX);
@@ -188,6 +191,12 @@ function candidates({ context, isNew, keys, map }: PublishRequest): StorageServe
   return [...servers.filter((server) => map.answered.has(server)), ...rest];
 }
 
+/** On how many servers the version must be. */
+export function spreadOf({ context, encoding, isNew }: Pick<PublishRequest, 'context' | 'encoding' | 'isNew'>): number {
+  const { happy } = context.encoding;
+  return isNew ? happy : Math.min(encoding.needed, happy);
+}
+
 /** @throws ERR_UNHAPPY when `reached` is less than what the rule asks for. */
 function checkSpread(
   { context, encoding, isNew }: Pick<PublishRequest, 'context' | 'encoding' | 'isNew'>,
@@ -196,6 +205,6 @@ function checkSpread(
 ): void {
   const { happy } = context.encoding;
   const { needed, total } = encoding;
-  if (reached >= (isNew ? happy : Math.min(needed, happy))) return;
+  if (reached >= spreadOf({ context, encoding, isNew })) return;
   throw new TahoeError('ERR_UNHAPPY', { happy, reached, needed, total, detail });
 }

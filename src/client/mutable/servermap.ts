@@ -74,9 +74,17 @@ export class Servermap {
     return [...found.values()].map(foundVersion).sort((a, b) => compareVersions(b.version, a.version));
   }
 
-  /** The newest version that can be recovered. */
-  best(): FoundVersion | undefined {
-    return this.versions().find(({ recoverable }) => recoverable);
+  /**
+   * The newest version that can be recovered.
+   * @param unwanted - names of versions that give way to any other of the same number.
+   */
+  best(unwanted: ReadonlySet<string> = new Set()): FoundVersion | undefined {
+    const [newest, ...others] = this.versions().filter(({ recoverable }) => recoverable);
+    if (newest === undefined || !unwanted.has(nameVersion(newest.version))) return newest;
+    const { sequenceNumber } = newest.version;
+    const isWanted = ({ version }: FoundVersion): boolean =>
+      version.sequenceNumber === sequenceNumber && !unwanted.has(nameVersion(version));
+    return others.find(isWanted) ?? newest;
   }
 
   /** Versions above the best that cannot be recovered: a write is under way, broke off, or its shares are not seen. */
@@ -94,6 +102,14 @@ export class Servermap {
       .map(({ version }) => version.sequenceNumber);
     return new Set(numbers).size < numbers.length;
   }
+}
+
+/** How many shares below `total` lie somewhere, good or bad, on servers that answer. */
+export function placedCount({ badShares, failures, shares }: Servermap, total: number): number {
+  const placed = [...shares, ...badShares].filter(
+    ({ server, shareNumber }) => shareNumber < total && !failures.has(server),
+  );
+  return new Set(placed.map(({ shareNumber }) => shareNumber)).size;
 }
 
 /** Over how many servers the shares are spread, by server id. */

@@ -22,6 +22,7 @@ import type { StorageServer } from '../storage-server.js';
 import type { Placement } from './goal.js';
 import type { MutableContext } from './mutable-context.js';
 import { remember } from './seen-versions.js';
+import { happinessOf } from './servermap.js';
 import type { Servermap } from './servermap.js';
 
 /** The shares of one server are written in requests of about this size, in bytes. */
@@ -47,6 +48,8 @@ export interface SharePushOptions {
   /** What was seen before. */
   readonly map: Servermap;
   readonly writesOf: (placement: Placement) => ShareWrites;
+  /** On so many servers the version is acknowledged. */
+  readonly spread: number;
   readonly signal: AbortSignal;
 }
 
@@ -64,7 +67,7 @@ export class SharePush {
   readonly failures = new Map<StorageServer, string>();
   /** What shows that somebody else is writing. */
   readonly surprises: string[] = [];
-  /** Begun when as many shares are there as the version needs: it can be read from then on. */
+  /** Begun when the version is on as many servers as it must be: whoever else fails, it is there from then on. */
   remembered: Promise<void> | undefined;
   readonly #options: SharePushOptions;
   readonly #checkstring: Uint8Array;
@@ -183,14 +186,27 @@ export class SharePush {
       this.surprises.push(`share ${String(shareNumber)} on ${server.shortName} is of another version`);
     }
     if (success) this.#place(placements);
+    else if (this.#wasMisled(server, placements, data))
+      this.failures.set(server, 'it holds other shares than it showed');
     else this.surprises.push(`${server.shortName} holds other shares than before`);
+  }
+
+  /** Whether a server refuses because it showed shares that were none, and nothing there is of another writer. */
+  #wasMisled(server: StorageServer, placements: readonly Placement[], data: ReadTestWriteReply['data']): boolean {
+    const { badShares } = this.#options.map;
+    const isBad = ({ shareNumber }: Placement): boolean =>
+      badShares.some((bad) => bad.server === server && bad.shareNumber === shareNumber);
+    const isStrange = ([shareNumber, [beginning]]: [number, readonly Uint8Array[]]): boolean =>
+      beginning !== undefined && this.#isSurprise(server, shareNumber, beginning);
+    return placements.every(isBad) && ![...data].some(isStrange);
   }
 
   #place(placements: readonly Placement[]): void {
     this.placed.push(...placements);
-    const { context, keys, version } = this.#options;
+    const { context, keys, spread, version } = this.#options;
     const distinct = new Set(this.placed.map(({ shareNumber }) => shareNumber)).size;
-    if (distinct >= version.needed) this.remembered ??= remember(context, keys.storageIndex, version);
+    if (distinct >= version.needed && happinessOf(this.placed) >= spread)
+      this.remembered ??= remember(context, keys.storageIndex, version);
   }
 
   /** Whether a share that was not to be written shows another writer: it is neither ours, nor known, nor older. */

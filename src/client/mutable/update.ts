@@ -23,7 +23,7 @@ import type { MutableVersion } from '#core/mutable/version.js';
 import { withDeadline } from '../deadline.js';
 import type { Placement } from './goal.js';
 import type { MutableContext } from './mutable-context.js';
-import { checkSurprises, concludePublish, nextSequenceNumber } from './publish.js';
+import { checkSurprises, concludePublish, nextSequenceNumber, spreadOf } from './publish.js';
 import type { PublishResult } from './publish.js';
 import { happinessOf } from './servermap.js';
 import type { FoundVersion, Servermap } from './servermap.js';
@@ -83,7 +83,8 @@ export async function updateInPlace(request: UpdateRequest): Promise<PublishResu
   };
   const signature = signVersion(context.crypto, version, keys.privateKey);
   const writesOf = writer(version, layout, changed, trees, signature);
-  const push = new SharePush({ context, keys, version, map, writesOf, signal });
+  const spread = spreadOf({ context, encoding: old, isNew: false });
+  const push = new SharePush({ context, keys, version, map, writesOf, spread, signal });
   await push.run(
     found.shares.map(({ server, shareNumber }) => ({ server, shareNumber, checkstring: encodeCheckstring(old) })),
   );

@@ -4,12 +4,12 @@
  * @see Tahoe-LAFS docs/frontends/webapi.rst, "Creating a New Directory"
  */
 import { dangerouslyFormatCapability } from '#core/capability/format.js';
-import type { DirectoryCapability } from '#core/capability/types.js';
+import type { DirectoryCapability, MutableFormat } from '#core/capability/types.js';
 import type { Overwrite } from '#core/directory/changes.js';
 import type { NewEntry } from '#core/directory/entries.js';
 import { TahoeError } from '#core/errors.js';
 import { CHILDREN_SIZE_MAX, parseChildren } from '../children-json.js';
-import { makeSubdirectory, newEntries } from '../making.js';
+import { directoryFormat, makeSubdirectory, newEntries } from '../making.js';
 import { findOrMake } from '../path-making.js';
 import { readBody } from '../request-body.js';
 import { targetOf } from '../target.js';
@@ -57,8 +57,8 @@ async function make(
   return child;
 }
 
-function mutableFormat({ args }: Posting): 'sdmf' | 'mdmf' {
-  return args.format === 'mdmf' ? 'mdmf' : 'sdmf';
+function mutableFormat({ args, services }: Posting): MutableFormat {
+  return directoryFormat(services, args.format);
 }
 
 /** What is not there has a place where it would be. */

@@ -18,7 +18,7 @@ import { isForm, readForm } from '../form.js';
 import type { FormFile } from '../form.js';
 import { sendPage } from '../html.js';
 import { uploadedPage } from '../info-page.js';
-import { makeDirectory, newEntries, storeFile } from '../making.js';
+import { directoryFormat, makeDirectory, newEntries, storeFile } from '../making.js';
 import { sendCapability } from '../reply.js';
 import { readBody } from '../request-body.js';
 import type { Gateway } from '../services.js';
@@ -56,7 +56,7 @@ export async function postUnlinked(
     case 'mkdir-with-children': {
       const children = parseChildren(await readBody(request, 'list of children', CHILDREN_SIZE_MAX));
       const { privateKey } = query;
-      const options = { format: 'sdmf', signal, ...(privateKey && { privateKey }) } as const;
+      const options = { format: directoryFormat(services), signal, ...(privateKey && { privateKey }) };
       return sendMade(reply, query, await services.createDirectory(newEntries(children), options));
     }
     case 'mkdir-immutable': {

@@ -19,7 +19,7 @@ import { queryArguments } from '../arguments.js';
 import type { Arguments } from '../arguments.js';
 import { clientGone } from '../body.js';
 import { childOfGiven } from '../children-json.js';
-import { makeSubdirectory, readContents, storeFile } from '../making.js';
+import { directoryFormat, makeSubdirectory, readContents, storeFile } from '../making.js';
 import { findOrMake } from '../path-making.js';
 import { sendCapability, sendLine, sendPlain, textOfChild } from '../reply.js';
 import { readBody } from '../request-body.js';
@@ -82,7 +82,7 @@ async function putDirectory(
 ): Promise<FastifyReply> {
   if (child?.kind === 'directory') return sendPlain(reply, dangerouslyFormatCapability(child));
   if (child !== undefined || place === undefined) throw refused('PUT to a file: bad t=mkdir');
-  const format = args.format === 'mdmf' ? 'mdmf' : 'sdmf';
+  const format = directoryFormat(services, args.format);
   const made = await makeSubdirectory(services, place.parent, place.name, { format, signal });
   return sendPlain(reply, dangerouslyFormatCapability(made));
 }

@@ -9,6 +9,7 @@ import type { ConfigurationFileName, Option, OptionEffect, ValueKind } from './o
 import { ownGateway } from './gateway-options.js';
 import { limits } from './limit-options.js';
 import { gridOptions } from './grid-options.js';
+import { mutableFormat } from './mutable-format.js';
 import { ownClient, ownNode } from './own-options.js';
 import { boolean, date, duration, furl, integer, list, oneOf, optionalText, size, text } from './values.js';
 
@@ -184,7 +185,7 @@ const client = {
     fallback: undefined,
     says: 'Obsolete: accepted and ignored.',
   }),
-  mutableFormat: laterText('client', 'mutable.format', 'The format of new mutable files: SDMF or MDMF.'),
+  mutableFormat,
   peersPreferred: laterText('client', 'peers.preferred', 'Servers that are tried first.'),
   clientPlugins: now({
     section: 'client',
