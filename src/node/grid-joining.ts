@@ -69,8 +69,9 @@ export async function joinGrid(options: JoinOptions): Promise<JoinedGrid> {
 
 function foolscapOf({ foolscap, settings }: JoinOptions): Pick<OpeningOptions, 'foolscap'> {
   if (foolscap === undefined) return {};
-  const open: FoolscapOpening['open'] = (announcement) => foolscap.openServer(announcement);
-  return { foolscap: { open, forced: settings.foolscap.clientForced } };
+  const forced = settings.foolscap.clientForced;
+  const open: FoolscapOpening['open'] = (announcement) => foolscap.openServer(announcement, !forced);
+  return { foolscap: { open, forced } };
 }
 
 async function tellServersFile({ directory, crypto, log }: JoinOptions, known: KnownServers): Promise<void> {

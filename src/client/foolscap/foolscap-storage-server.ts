@@ -87,6 +87,11 @@ export class FoolscapStorageServer implements StorageServer {
     this.#options = options;
   }
 
+  /** Shares that are being written. */
+  get uploadCount(): number {
+    return this.#writers.size;
+  }
+
   version(options?: CallOptions): Promise<StorageVersion> {
     return this.#ask('the version', 'get_version', [], options, parseFoolscapVersion);
   }

@@ -22,6 +22,10 @@ export interface Writer {
 export class WriterTable {
   readonly #writers = new Map<string, Writer>();
 
+  get size(): number {
+    return this.#writers.size;
+  }
+
   /** The server gives an upload up when its connection ends: then the writer is forgotten. */
   add(key: WriterKey, given: { readonly reference: RemoteReference; readonly allocatedSize: number }): void {
     const name = nameOf(key);

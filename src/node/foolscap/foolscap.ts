@@ -8,6 +8,8 @@ import { FoolscapIntroducer } from '#client/foolscap/introducer-session.js';
 import type { FoolscapIntroducerOptions } from '#client/foolscap/introducer-session.js';
 import { FoolscapStorageServer } from '#client/foolscap/foolscap-storage-server.js';
 import type { IntroducerSession } from '#client/introducer-link.js';
+import { UpgradingServer } from '#client/foolscap/upgrading-server.js';
+import { HttpsStorageServer } from '#client/https-storage-server.js';
 import type { StorageServer } from '#client/storage-server.js';
 import type { Clock } from '#core/environment.js';
 import { IntroducerObject } from '#introducer/foolscap/introducer-object.js';
@@ -22,6 +24,7 @@ import type { Endpoint } from '../config/endpoint-text.js';
 import { listen } from '../endpoint.js';
 import type { HttpListener } from '../http-listener.js';
 import type { StorageAddress } from '../node-secrets.js';
+import { searchNurl } from './https-search.js';
 import { switchProtocol } from './protocol-switch.js';
 import { SocketTub } from './socket-tub.js';
 import type { TubOptions } from './socket-tub.js';
@@ -80,11 +83,22 @@ export class Foolscap {
     return new FoolscapIntroducer({ ...options, tub: this.tub });
   }
 
-  /** A server at its furl. */
-  openServer(announcement: StorageAnnouncement): StorageServer | undefined {
+  /**
+   * A server at its furl.
+   * @param mayUpgrade - whether it is used over HTTPS as soon as it is found to speak that too.
+   */
+  openServer(announcement: StorageAnnouncement, mayUpgrade: boolean): StorageServer | undefined {
     const { furl } = announcement;
     if (furl === undefined || furl.hints.length === 0) return undefined;
-    return new FoolscapStorageServer({ identity: announcement, furl, tub: this.tub, clock: this.#clock });
+    const clock = this.#clock;
+    const [identity, tub] = [announcement, this.tub];
+    const foolscap = new FoolscapStorageServer({ identity, furl, tub, clock });
+    if (!mayUpgrade) return foolscap;
+    const search = async (): Promise<StorageServer | undefined> => {
+      const nurl = await searchNurl(furl, clock);
+      return nurl && new HttpsStorageServer({ identity, nurl, clock });
+    };
+    return new UpgradingServer({ identity, foolscap, search, clock });
   }
 
   /** Ends all connections. */
