@@ -27,6 +27,9 @@ const PARAMETER_LENGTH_MAX = 4096;
 const HEADERS_TIMEOUT_MS = 60_000;
 const KEEP_ALIVE_TIMEOUT_MS = 60_000;
 
+/** What answers, though not to every method. */
+const RESOURCES = /^\/((uri|cap)(\/.*)?|(status|statistics|storage|helper_status|operations|storage-plugins)?\/?)$/s;
+
 /**
  * Makes the application. Call `listen` on it, and `close` when done.
  * @param before - adds what else is served at the same address, before any route of the gateway.
@@ -34,6 +37,12 @@ const KEEP_ALIVE_TIMEOUT_MS = 60_000;
 export function createGateway(services: GatewayServices, before?: (app: FastifyInstance) => void): FastifyInstance {
   const app = fastify({
     routerOptions: { maxParamLength: PARAMETER_LENGTH_MAX },
+    // Its own words for an address that cannot be decoded repeat the address, and with it a capability.
+    frameworkErrors: (error, request, reply) => {
+      const isLong = error.statusCode === 414;
+      const sentence = isLong ? 'a name in the address is too long' : 'the address is not percent-encoded UTF-8';
+      void sendFailure(request, reply.headers(commonHeaders), isLong ? 414 : 400, sentence);
+    },
     exposeHeadRoutes: false,
     requestTimeout: 0,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
@@ -54,7 +63,11 @@ export function createGateway(services: GatewayServices, before?: (app: FastifyI
     if (status === 500) services.log.error('request failed', { reason: reasonOf(error) });
     return sendFailure(request, reply, status, sentenceOf(error));
   });
-  app.setNotFoundHandler((request, reply) => sendFailure(request, reply, 404, 'No such resource'));
+  app.setNotFoundHandler((request, reply) => {
+    const isThere = RESOURCES.test((request.raw.url ?? '').split('?', 1).join(''));
+    const sentence = isThere ? `${request.method} is not what this resource answers to` : 'No such resource';
+    return sendFailure(request, reply, isThere ? 405 : 404, sentence);
+  });
   before?.(app);
   const gateway = gatewayOf(services);
   app.addHook('onClose', () => {

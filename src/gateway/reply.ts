@@ -12,6 +12,8 @@ import type { ErrorCode, ErrorFamily } from '#core/errors.js';
 import { isTahoeError } from '#core/errors.js';
 import { markup, page, sendPage } from './html.js';
 
+/** A capability anywhere in a sentence: its kind stays. */
+const CAPABILITY = /(URI(?::|%3A)[A-Z0-9-]+(?::|%3A))[^\s'"]+/gi;
 /** How a private gateway asks for its token: programs send it as it is, browsers as a password. */
 const CHALLENGE = 'Basic realm="tallac", charset="UTF-8", tahoe-lafs realm="tahoe-lafs"';
 
@@ -69,7 +71,14 @@ export const commonHeaders: Readonly<Record<string, string>> = {
 };
 
 /** Answers with what went wrong: to browsers as a page, to all others as a line. */
-export function sendFailure(request: FastifyRequest, reply: FastifyReply, status: number, text: string): FastifyReply {
+export function sendFailure(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  status: number,
+  sentence: string,
+): FastifyReply {
+  // Whoever asked for something odd gets it back, but for what opens a file.
+  const text = sentence.replaceAll(CAPABILITY, '$1[hidden]');
   if (status === 401) reply.header('www-authenticate', CHALLENGE);
   reply.code(status);
   const isBrowser = (request.headers.accept ?? '').includes('text/html');

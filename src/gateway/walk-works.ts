@@ -19,7 +19,9 @@ import type { Surveyed, SurveyOptions } from './survey.js';
 
 /** How many lines of a manifest are kept; longer ones are for `t=stream-manifest`. */
 export const MANIFEST_LINES_MAX = 1_000_000;
-/** How many objects' results are kept to be looked at one by one. */
+/** How many results are kept to be looked at one by one before those of healthy objects are left out. */
+export const HEALTHY_RESULTS_MAX = 20_000;
+/** How many are kept at all. */
 export const RESULTS_MAX = 100_000;
 
 /** One of them. */
@@ -155,7 +157,8 @@ export class DeepCheckWork extends TreeWork {
     else this.checks.add(report);
     keep(this.corruptShares, before.corruptShares);
     if ('after' in report) keep(this.remainingCorruptShares, report.after.corruptShares);
-    if (this.results.size < RESULTS_MAX) this.results.set(formatBase32(before.storageIndex), { path, report });
+    if (this.results.size >= (before.healthy ? HEALTHY_RESULTS_MAX : RESULTS_MAX)) return;
+    this.results.set(formatBase32(before.storageIndex), { path, report });
   }
 
   #addFailure(path: readonly string[], { message }: TahoeError): void {

@@ -127,7 +127,7 @@ t.test('bad input gets one sentence, the right status, and no secret back', asyn
     ['PUT', '/uri?t=nonsense', 400, /accepts only/],
     ['GET', '/uri', 400, /requires uri=/],
     ['GET', '/nothing', 404, /No such resource/],
-    ['DELETE', '/uri', 404, /No such resource/],
+    ['DELETE', '/uri', 405, /not what this resource/],
     ['POST', '/uri', 400, /takes a form/],
   ];
   for (const [method, url, status, sentence] of cases) {

@@ -83,6 +83,25 @@ t.test('the log writes one JSON line an event', (t) => {
   t.end();
 });
 
+t.test('who follows the log gets what is written of it, in the shape of Eliot', (t) => {
+  const log = createLog('info', { write: () => undefined });
+  const lines: string[] = [];
+  log.info('before');
+  const stop = log.follow((line) => lines.push(line));
+  log.debug('too fine');
+  log.info('got URI:CHK:key:hash:3:10:99', { n: 1, task_uuid: 'no' });
+  log.warn('second');
+  stop();
+  log.info('after');
+  log.close();
+  const [first, second, ...rest] = lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+  t.match(first, { message_type: 'got URI:CHK:[hidden]', log_level: 'info', n: 1, timestamp: Number, task_level: [1] });
+  t.match(second, { message_type: 'second', task_uuid: first?.['task_uuid'], task_level: [2] });
+  t.not(first?.['task_uuid'], 'no');
+  t.same(rest, []);
+  t.end();
+});
+
 t.test('secrets are blotted out of events and facts', (t) => {
   const [line] = logged('debug', (log) => {
     log.debug('got URI:CHK:key:hash:3:10:99', { furl: 'to pb://abc@tcp:a:1,tcp:b:2/swiss, then', n: 1 });

@@ -145,14 +145,15 @@ enabled = true
     readSettings(
       configure(
         tahoe,
-        '[node]\ncrypto = portable\n[log]\nlevel = WARN\n[limits]\nconnections = 5\nspool_size = 1M\n[storage]\nmax_space = 2TB\nscrub_rate = 0\n',
+        '[node]\ncrypto = portable\n[log]\nlevel = WARN\n[limits]\nconnections = 5\nspool_size = 1M\n[storage]\nmax_space = 2TB\nscrub_rate = 0\n' +
+          '[gateway]\nhosts = a.example, b.example\nprivate = yes\nread_only = true\n',
       ),
       '/n/d',
     ),
     {
       nickname: 'Jürgen',
       web: { host: '127.0.0.1', port: 0, backlog: undefined, text: 'tcp:0:interface=127.0.0.1' },
-      gateway: { hosts: [], isPrivate: false, isReadOnly: false },
+      gateway: { hosts: ['a.example', 'b.example'], isPrivate: true, isReadOnly: true },
       tempDirectory: `${homedir()}/tmp`,
       encoding: { needed: 1, happy: 1, total: 1, maximumSegmentSizeBytes: 128 },
       mutableFormat: 'sdmf',

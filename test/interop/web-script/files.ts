@@ -41,7 +41,6 @@ const making: readonly Step[] = [
   crash(post('uri?t=mkdir-with-children', '{')),
   crash(post('uri?t=mkdir-immutable', '[1]')),
   crash(put('uri?format=SDMF&private-key=aaaa', 'x')),
-  crash(del('uri'), 404),
 ];
 
 const reading: readonly Step[] = [
