@@ -5,7 +5,7 @@
  * private/introducers.yaml. Keys and secrets are made when the node starts. Options are checked before anything
  * is touched; invitations, Tor and I2P are not available in this version.
  */
-import { mkdir, readdir } from 'node:fs/promises';
+import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { TahoeError } from '#core/errors.js';
@@ -49,6 +49,11 @@ export interface CreateNodeOptions extends CreateClientOptions {
 /** A TCP port that is free now. */
 export type AllocatePort = () => Promise<number>;
 
+interface Location {
+  readonly tubPort: string;
+  readonly tubLocation: string;
+}
+
 const WEBPORT_DEFAULT = 'tcp:3456:interface=127.0.0.1';
 /** What file systems and storage put into the root of a volume by themselves. */
 const OF_THE_VOLUME = ['lost+found', '.snapshot', '.snapshots', '.zfs'];
@@ -64,7 +69,8 @@ sys.exit("Start this node with: tahoe run")
 
 /**
  * Makes the directory of a client and storage node.
- * @param path - absolute; the directory must be empty or not there. `lost+found` and snapshots don't count.
+ * @param path - absolute; the directory must be empty or not there, or made with the same options and unchanged since;
+ *   then nothing is written. `lost+found` and snapshots don't count.
  * @returns the lines to print.
  * @throws ERR_USAGE when the options do not go together or ask for what is not available.
  * @throws ERR_DIRECTORY_NOT_EMPTY when something is in the directory: print notEmptyLines, exit with 255.
@@ -77,9 +83,15 @@ export async function createNode(
 ): Promise<readonly string[]> {
   requireNodeOptions(options);
   requireClientOptions(options);
+  if (await isAlreadyMade(path, options)) return [`Node already exists in ${quotePath(path)}; nothing was changed`];
   await requireEmpty(path);
-  const { tubPort, tubLocation } = await chooseLocation(options, allocatePort);
-  const text = renderTemplate({
+  const text = templateOf(options, await chooseLocation(options, allocatePort));
+  await writeDirectory(path, text, options.introducer);
+  return reportLines(path, options);
+}
+
+function templateOf(options: CreateNodeOptions, { tubPort, tubLocation }: Location): string {
+  return renderTemplate({
     nickname: options.nickname ?? '',
     webPort: webPortOf(options),
     tubPort,
@@ -91,8 +103,25 @@ export async function createNode(
     storageDir: options.storageDir === '' ? undefined : options.storageDir,
     helperEnabled: options.helper === true,
   });
-  await writeDirectory(path, text, options.introducer);
-  return reportLines(path, options);
+}
+
+/**
+ * Whether the same options have made this directory before, and nobody has changed its tahoe.cfg since. Programs that
+ * call the command again, such as git-annex, find what they want. A port that was chosen then stays.
+ */
+async function isAlreadyMade(path: string, options: CreateNodeOptions): Promise<boolean> {
+  const read = (name: string): Promise<string | undefined> => readFile(join(path, name), 'utf8').catch(() => undefined);
+  const text = await read('tahoe.cfg');
+  if (text === undefined || (await read(markerName('client'))) === undefined) return false;
+  const tubPort = /^tub\.port = (.*)$/m.exec(text)?.[1] ?? '';
+  const port = /^tcp:([0-9]+)$/.exec(tubPort)?.[1] ?? '0';
+  const location = await chooseLocation(options, () => Promise.resolve(Number(port)));
+  const introducers = isGiven(options.introducer) ? introducersText(options.introducer) : undefined;
+  return templateOf(options, location) === text && (await read('private/introducers.yaml')) === introducers;
+}
+
+function introducersText(furl: string): string {
+  return stringify({ introducers: { default: { furl } } }, { version: '1.1', lineWidth: 0 });
 }
 
 /**
@@ -210,7 +239,7 @@ function requireNoHiddenNetwork(listeners: readonly string[], options: CreateNod
 async function chooseLocation(
   { port, location, listen = 'tcp', hostname = '' }: CreateNodeOptions,
   allocatePort: AllocatePort,
-): Promise<{ tubPort: string; tubLocation: string }> {
+): Promise<Location> {
   const listeners = listen.split(',');
   if (listeners.includes('none')) return DISABLED;
   if (isGiven(port) && isGiven(location)) return { tubPort: port, tubLocation: location };
@@ -242,8 +271,7 @@ async function writeDirectory(
   const directory = new NodeDirectory(path);
   await directory.ensurePrivate();
   if (isGiven(introducer)) {
-    const introducers = stringify({ introducers: { default: { furl: introducer } } }, { version: '1.1', lineWidth: 0 });
-    await createFileOnce(directory.privateFile('introducers.yaml'), introducers, PRIVATE_MODE);
+    await createFileOnce(directory.privateFile('introducers.yaml'), introducersText(introducer), PRIVATE_MODE);
   }
   await createFileOnce(directory.file('tahoe.cfg'), text, PUBLIC_MODE);
   // Last: a directory without its marker is not taken for a node.

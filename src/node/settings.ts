@@ -15,6 +15,7 @@ import type { ExpirySettings } from './expiry-settings.js';
 import type { ListPlace } from './config/list-place.js';
 import { options } from './config/schema.js';
 import type { LogLevel } from './log.js';
+import { isTubDisabled } from './tub-location.js';
 
 /** How new files are encoded. 1 ≤ needed ≤ total ≤ 256 and 1 ≤ happy ≤ 256; with happy > total no upload succeeds. */
 export interface EncodingSettings {
@@ -96,6 +97,9 @@ export interface NodeSettings {
  */
 export function readSettings(configuration: Configuration, directory: string): NodeSettings {
   refuseUnkeepable(configuration);
+  const storage = readStorage(configuration, directory);
+  // Also where nothing is stored: the reference would not start.
+  isTubDisabled(configuration);
   return {
     nickname: configuration.get(options.nickname),
     web: readWeb(configuration),
@@ -107,7 +111,7 @@ export function readSettings(configuration: Configuration, directory: string): N
     tempDirectory: resolvePath(directory, configuration.get(options.tempdir)),
     encoding: readEncoding(configuration),
     mutableFormat: configuration.get(options.mutableFormat),
-    storage: readStorage(configuration, directory),
+    storage,
     gridManagers: readGridManagers(configuration),
     introducer: configuration.get(options.introducer),
     serverLists: configuration.get(options.serverLists),

@@ -36,7 +36,7 @@ export async function resolveTubLocation(
   configuration: Configuration,
   surroundings: TubSurroundings,
 ): Promise<TubLocation | undefined> {
-  if (isDisabled(configuration)) return undefined;
+  if (isTubDisabled(configuration)) return undefined;
   const { text, isNew } = await portText(configuration, surroundings);
   const endpoints = text.split(',').map((part) => parsePort(configuration, part));
   return {
@@ -46,7 +46,11 @@ export async function resolveTubLocation(
   };
 }
 
-function isDisabled(configuration: Configuration): boolean {
+/**
+ * Whether no other node is to reach this one.
+ * @throws ERR_CONFIG when only one of tub.port and tub.location says so.
+ */
+export function isTubDisabled(configuration: Configuration): boolean {
   const { tubPort, tubLocation } = options;
   const isPortDisabled = configuration.get(tubPort) === 'disabled';
   const isLocationDisabled = configuration.get(tubLocation) === 'disabled';

@@ -118,3 +118,25 @@ t.test('options that do not go together are refused before anything is made', as
   }
   t.same(await readdir(directory), []);
 });
+
+t.test('the same command again changes nothing and ends well; any other is refused', async (t) => {
+  const directory = await temporaryDirectory(t);
+  const made: readonly string[][] = [
+    ['create-client', '--nickname=a', '--introducer=pb://x@tcp:h:1/y', 'client'],
+    ['create-node', '--hostname=127.0.0.1', '--helper', 'node'],
+  ];
+  for (const words of made) {
+    const path = join(directory, words.at(-1) ?? '');
+    t.match(await runInPlace(words, directory), { status: 0, stdout: /^Node created in/ });
+    const text = await readFile(join(path, 'tahoe.cfg'), 'utf8');
+    const again = await runInPlace(words, directory);
+    t.match(again, { status: 0, stdout: `Node already exists in '${path}'; nothing was changed\n`, stderr: '' });
+    t.equal(await readFile(join(path, 'tahoe.cfg'), 'utf8'), text);
+    t.match(await runInPlace([...words.slice(0, -1), '--shares-needed=2', path], directory), { status: 255 });
+    t.match(await runInPlace([...words.slice(0, -1), '--introducer=pb://z@tcp:h:1/y', path], directory), {
+      status: 255,
+    });
+    await writeFile(join(path, 'tahoe.cfg'), `${text}\n# mine\n`);
+    t.match(await runInPlace(words, directory), { status: 255, stderr: /is not empty/ });
+  }
+});

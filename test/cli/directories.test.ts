@@ -1,6 +1,7 @@
 /** `mkdir`, `ls`, `unlink` and the aliases: what is asked of the gateway, what is printed, and how they fail. */
 import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import t from 'tap';
 import { listingLines, parseListing } from '#cli/listing.js';
 import { reply, startGateway } from './fixtures/fake-gateway.js';
@@ -162,5 +163,20 @@ t.test('aliases are made, added and listed', async (t) => {
     [['add-alias', '#x', DIRECTORY], /does not begin with #/],
   ] as const) {
     t.match(await run(...words), { status: 1, stdout: '', stderr }, words.join(' '));
+  }
+});
+
+t.test('a capability can come from standard input or a file', async (t) => {
+  const directory = await temporaryDirectory(t);
+  const { address, seen } = await startGateway(t, reply(200, json));
+  await nodeDirectory(directory, '');
+  const stdin = () => Readable.from([Buffer.from(`${DIRECTORY}\n`)]);
+  t.match(await runInPlace(['-d', 'node', 'add-alias', 'x', '-'], directory, { stdin: stdin() }), { status: 0 });
+  t.equal(await readFile(join(directory, 'node/private/aliases'), 'utf8'), `x: ${DIRECTORY}\n`);
+  await writeFile(join(directory, 'cap'), `${DIRECTORY}\n`);
+  for (const file of ['cap', '-']) {
+    const words = ['ls', '-u', address, '--cap-file', file];
+    t.match(await runInPlace(words, directory, { stdin: stdin() }), { status: 0, stdout: /^b\.txt$/m });
+    t.match(seen.pop(), { url: `/uri/${encoded}?t=json` });
   }
 });

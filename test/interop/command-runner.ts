@@ -75,6 +75,11 @@ export class CommandUser {
     this.#kept.set(key, value);
   }
 
+  /** The same directory, used with the other program. */
+  as(program: Program): CommandUser {
+    return new CommandUser(program, this.directory);
+  }
+
   /** Runs one command to its end. */
   async run(step: Step): Promise<StepOutcome> {
     const words = split(step.words).map((word) => this.#fill(word));

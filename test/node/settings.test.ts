@@ -183,7 +183,8 @@ enabled = true
     },
   );
   t.equal(
-    readSettings(configure('[storage]\nenabled = false\n[node]\ntub.port = disabled\n'), '/n').storage,
+    readSettings(configure('[storage]\nenabled = false\n[node]\ntub.port = disabled\ntub.location = disabled\n'), '/n')
+      .storage,
     undefined,
   );
   t.equal(readSettings(configure('[storage]\nanonymous = false\n'), '/n').storage, undefined);
@@ -243,6 +244,7 @@ t.test('a node refuses to start with one sentence', (t) => {
     ['[storage]\nexpire.mode = age\nexpire.override_lease_duration = 60', /'60' is not a duration/],
     ['[storage]\nexpire.mode = cutoff-date\nexpire.cutoff_date = 2026-02-30', /'2026-02-30' is not a day/],
     ['[storage]\nenabled = maybe', "tahoe.cfg: [storage]enabled: 'maybe' is not a boolean; write true or false"],
+    ['[storage]\nenabled = false\n[node]\ntub.port = disabled', /tub.port is disabled, but not tub.location/],
     ['[node]\ntub.port = disabled', /^tahoe.cfg: \[storage\]enabled: storage is enabled, but tub.port is disabled/],
     ['[sftpd]\nenabled = maybe', "tahoe.cfg: [sftpd]enabled: 'maybe' is not a boolean; write true or false"],
   ];

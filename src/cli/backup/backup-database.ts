@@ -7,6 +7,8 @@
  *   caps(fileid, filecap)                                last_upload(fileid, last_uploaded, last_checked)
  *   directories(dirhash, dircap, last_uploaded, last_checked)
  *
+ * The reference has capabilities and hashes as blobs, so they are blobs here; older files hold texts.
+ *
  * It is read as a whole, and written as a whole in the place of the old one: a crash leaves the last one that was
  * saved. The capabilities in it are secrets.
  * @see Tahoe-LAFS docs/backupdb.rst
@@ -16,7 +18,7 @@ import type { BigIntStats } from 'node:fs';
 import initSqlJs from 'sql.js';
 import type { Database, SqlValue } from 'sql.js';
 import { formatBase32 } from '#core/base32.js';
-import { join, utf8 } from '#core/bytes.js';
+import { fromUtf8, join, utf8 } from '#core/bytes.js';
 import type { BulkCrypto } from '#core/crypto.js';
 import { deriveBackupDirectoryHash } from '#core/derive.js';
 import { encodeNetstring } from '#core/netstring.js';
@@ -88,6 +90,8 @@ export class BackupDatabase {
     const database = new Database(bytes);
     try {
       prepare(database, bytes === undefined);
+      // One transaction between two times that it is saved: each statement by itself would cost ten times as much.
+      database.run('BEGIN');
     } catch (error) {
       database.close();
       const reason = `it is no database of backups (${reasonOf(error)}); move it away to begin a new one`;
@@ -113,17 +117,18 @@ export class BackupDatabase {
   /** The file has been stored. */
   addFile({ path, stats }: KnownFile, capability: string): void {
     const now = this.#surroundings.now();
-    this.#change('INSERT OR IGNORE INTO caps (filecap) VALUES (?)', [capability]);
-    const fileid = this.#rows('SELECT fileid FROM caps WHERE filecap = ?', [capability])[0]?.[0] ?? null;
+    const blob = utf8(capability);
+    this.#change('INSERT OR IGNORE INTO caps (filecap) VALUES (?)', [blob]);
+    const fileid = this.#rows('SELECT fileid FROM caps WHERE filecap = ?', [blob])[0]?.[0] ?? null;
     this.#change('REPLACE INTO last_upload VALUES (?, ?, ?)', [fileid, now, now]);
     this.#change('REPLACE INTO local_files VALUES (?, ?, ?, ?, ?)', [path, ...timesOf(stats), fileid]);
   }
 
   /** A file was found to be all there. */
   confirmFile(capability: string): void {
-    const fileid = 'SELECT fileid FROM caps WHERE filecap = ?';
+    const fileid = 'SELECT fileid FROM caps WHERE CAST(filecap AS BLOB) = ?';
     const now = this.#surroundings.now();
-    this.#change(`UPDATE last_upload SET last_checked = ? WHERE fileid = (${fileid})`, [now, capability]);
+    this.#change(`UPDATE last_upload SET last_checked = ? WHERE fileid IN (${fileid})`, [now, utf8(capability)]);
   }
 
   /** What an earlier backup has stored of a directory with these entries, whatever it was called. */
@@ -136,19 +141,23 @@ export class BackupDatabase {
   /** The directory has been stored. @param contents - capabilities by name. */
   addDirectory(contents: ReadonlyMap<string, string>, capability: string): void {
     const now = this.#surroundings.now();
-    this.#change('REPLACE INTO directories VALUES (?, ?, ?, ?)', [this.#hashOf(contents), capability, now, now]);
+    this.#change('REPLACE INTO directories VALUES (?, ?, ?, ?)', [this.#hashOf(contents), utf8(capability), now, now]);
   }
 
   /** A directory was found to be all there. */
   confirmDirectory(capability: string): void {
-    this.#change('UPDATE directories SET last_checked = ? WHERE dircap = ?', [this.#surroundings.now(), capability]);
+    const command = 'UPDATE directories SET last_checked = ? WHERE CAST(dircap AS BLOB) = ?';
+    this.#change(command, [this.#surroundings.now(), utf8(capability)]);
   }
 
   /** Writes what has changed. @throws ERR_NO_SPACE, ERR_FILE. */
   async save(): Promise<void> {
     if (!this.#isChanged) return;
     this.#isChanged = false;
-    await replaceFile(this.#path, this.#database.export(), MODE);
+    this.#database.run('COMMIT');
+    const bytes = this.#database.export();
+    this.#database.run('BEGIN');
+    await replaceFile(this.#path, bytes, MODE);
   }
 
   /** Lets go of its memory. */
@@ -160,14 +169,14 @@ export class BackupDatabase {
     const age = this.#surroundings.now() - Number(checked);
     // Never in the first month, always after the second, and more likely from day to day in between.
     const probability = (age - MONTH_SECONDS) / MONTH_SECONDS;
-    return { capability: String(capability), isDue: this.#surroundings.chance() < probability };
+    return { capability: textOf(capability), isDue: this.#surroundings.chance() < probability };
   }
 
-  #hashOf(contents: ReadonlyMap<string, string>): string {
+  #hashOf(contents: ReadonlyMap<string, string>): Uint8Array {
     const entries = [...contents].map(([name, capability]) => [utf8(name), utf8(capability)] as const);
     entries.sort(([a], [b]) => Buffer.compare(a, b));
     const strings = entries.flatMap((pair) => pair.map((bytes) => encodeNetstring(bytes)));
-    return formatBase32(deriveBackupDirectoryHash(this.#surroundings.crypto, join(strings)));
+    return utf8(formatBase32(deriveBackupDirectoryHash(this.#surroundings.crypto, join(strings))));
   }
 
   #rows(query: string, values: SqlValue[]): readonly SqlValue[][] {
@@ -190,6 +199,10 @@ function prepare(database: Database, isNew: boolean): void {
   if (version !== 1) throw new TypeError(`its version is ${String(version)}`);
   database.run(DIRECTORY_TABLE);
   database.run('UPDATE version SET version = ?', [VERSION]);
+}
+
+function textOf(value: SqlValue | undefined): string {
+  return value instanceof Uint8Array ? fromUtf8(value) : String(value);
 }
 
 function timesOf({ size, mtimeNs, ctimeNs }: BigIntStats): [size: number, mtime: number, ctime: number] {
