@@ -20,6 +20,7 @@ import type { CallArguments, PeerConnection, RemoteObject, RemoteReference } fro
 import { Dict, ValueSet } from '#wire/foolscap/values.js';
 import type { Value } from '#wire/foolscap/values.js';
 import { violation } from '#wire/foolscap/value-builders.js';
+import { announcementTableLimits } from '#wire/announcement-table.js';
 import { SERVICE_NAME_LENGTH_MAX } from '#wire/signed-announcement.js';
 import type { VerifiedAnnouncement } from '#wire/signed-announcement.js';
 import type { Introducer } from '../introducer.js';
@@ -56,7 +57,8 @@ export class IntroducerObject implements RemoteObject {
     const [announcement = null] = takeArguments(given, 'announcement', 'canary');
     const outcome = await this.#options.introducer.publish(parseAnnouncementTuple(announcement), 'foolscap');
     // What is old is ignored, as the reference does; what there is no room for is said.
-    if (outcome === 'full') throw new TahoeError('ERR_BUSY', { what: 'places for announcements', limit: 0 });
+    if (outcome === 'full')
+      throw new TahoeError('ERR_BUSY', { what: 'places for announcements', limit: announcementTableLimits.count });
     return null;
   }
 

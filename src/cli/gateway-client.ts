@@ -237,6 +237,14 @@ export class GatewayClient {
     await this.#text(reply, patience);
   }
 
+  /** The text of a page. @throws ERR_GATEWAY, ERR_GATEWAY_REPLY, ERR_TIMEOUT. */
+  async readText(address: string): Promise<string> {
+    const patience = this.#patience(undefined);
+    const reply = await this.#request('GET', address, patience);
+    if (reply.statusCode !== 200) throw await this.#refusal(reply, patience);
+    return this.#text(reply, patience);
+  }
+
   /** Closes all connections; what is under way fails. */
   close(): Promise<void> {
     this.#connection.close();
@@ -305,11 +313,7 @@ export class GatewayClient {
     if (sizeBytes !== undefined && received !== sizeBytes) throw cut();
   }
 
-  async #text(
-    { body, statusCode }: GatewayResponse,
-    patience: Patience,
-    sizeMax = REPLY_SIZE_MAX,
-  ): Promise<string> {
+  async #text({ body, statusCode }: GatewayResponse, patience: Patience, sizeMax = REPLY_SIZE_MAX): Promise<string> {
     const pieces: Uint8Array[] = [];
     let size = 0;
     try {

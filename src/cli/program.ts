@@ -139,6 +139,18 @@ export const commandEntries: readonly (CommandEntry | CommandGroup)[] = [
       },
     ],
   },
+  { name: 'doctor', summary: 'say what is wrong with a node', load: () => import('./commands/doctor.js') },
+  {
+    name: 'grid',
+    summary: 'look at the grid of a running node',
+    entries: [
+      {
+        name: 'servers',
+        summary: 'list the storage servers that it knows',
+        load: () => import('./commands/grid-servers.js'),
+      },
+    ],
+  },
   {
     name: 'admin',
     summary: 'make keys, and show certificates of grid managers',

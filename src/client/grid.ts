@@ -22,6 +22,8 @@ export interface KnownServer {
   readonly server: StorageServer | undefined;
   /** Where it was announced, for people. */
   readonly origin?: string;
+  /** How it is reached; HTTPS unless it says otherwise. */
+  readonly dialect?: 'https' | 'foolscap';
 }
 
 /** What a grid is made of. */
@@ -53,6 +55,8 @@ export interface ServerStatus {
   readonly availableSpace: number | bigint | undefined;
   readonly version: string | undefined;
   readonly lastReceivedDataMs: number | undefined;
+  /** How it is reached. */
+  readonly dialect: 'https' | 'foolscap' | 'none';
   /** Where it was announced; empty where nobody says. */
   readonly origin: string;
   readonly certificate: CertificateState;
@@ -121,7 +125,7 @@ export class Grid {
   /** All known servers, in the order they were announced. */
   status(): ServerStatus[] {
     const { permission } = this.#options;
-    return this.#known.map(({ identity, member, origin = '' }) => ({
+    return this.#known.map(({ dialect = 'https', identity, member, origin = '' }) => ({
       serverId: identity.serverId,
       shortName: shortNameOf(identity.serverId),
       nickname: identity.nickname,
@@ -131,6 +135,7 @@ export class Grid {
       availableSpace: member?.version?.availableSpace,
       version: member?.version?.applicationVersion,
       lastReceivedDataMs: member?.lastReceivedDataMs,
+      dialect: member === undefined ? 'none' : dialect,
       origin,
       certificate: permission?.stateOf(identity.serverId) ?? 'not-needed',
       certificateExpiryMs: permission?.expiryOf(identity.serverId),

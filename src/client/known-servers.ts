@@ -31,6 +31,8 @@ export interface ToldServer {
 export interface KnownServersOptions {
   readonly open: (announcement: StorageAnnouncement) => StorageServer | undefined;
   readonly permission: UploadPermission;
+  /** Whether `open` uses Foolscap also where HTTPS is offered. */
+  readonly forcesFoolscap?: boolean;
   /** Takes all that are known now; those that it is not given any more are to be closed by it. */
   readonly changed: (servers: readonly KnownServer[]) => void;
 }
@@ -64,10 +66,20 @@ export class KnownServers {
       const one = this.#open(announcement);
       opened.set(announcement.serverId, one);
       this.#options.permission.note(announcement);
-      return { identity: announcement, server: one.server, origin: source.name };
+      return {
+        identity: announcement,
+        server: one.server,
+        origin: source.name,
+        dialect: this.#dialectOf(announcement),
+      };
     });
     this.#opened = opened;
     this.#options.changed(known);
+  }
+
+  #dialectOf({ nurls }: StorageAnnouncement): 'https' | 'foolscap' {
+    const isOverHttps = this.#options.forcesFoolscap !== true && nurls.some((nurl) => !nurl.tor);
+    return isOverHttps ? 'https' : 'foolscap';
   }
 
   #choose(): ReadonlyMap<string, Choice> {

@@ -98,6 +98,8 @@ export interface GatewayServices extends StoreServices {
   /** Such as `tallac/1.2.3`. */
   readonly applicationVersion: string;
   servers(): readonly ServerStatus[];
+  /** How each introducer is reached; none where there are none. */
+  introducers?(): readonly string[];
   /** Figures of the node. */
   statistics(): Promise<Statistics>;
   /** Who may ask what. */

@@ -23,6 +23,8 @@ import type { Endpoint } from './config/endpoint-text.js';
 import { monitorRoutes } from './health/routes.js';
 import type { Monitor } from './health/routes.js';
 import { joinGrid } from './grid-joining.js';
+import type { JoinedGrid } from './grid-joining.js';
+import { gridReportRoute, monitorGrid } from './grid-report.js';
 import { listenHttp } from './http-listener.js';
 import type { NodeLog } from './log.js';
 import type { KnownIntroducer } from './introducers-file.js';
@@ -63,11 +65,14 @@ export interface ClientServiceOptions {
  */
 export async function startClientService(options: ClientServiceOptions): Promise<string> {
   const { directory, settings, log, closers, clock } = options;
-  const { grid, permission } = await joinGrid(options);
+  const joined = await joinGrid(options);
+  const { grid, permission } = joined;
   const context = await clientContext(options, grid, permission);
-  const gateway = createGateway(servicesOf(options, grid, context), (app) => {
+  const gateway = createGateway(servicesOf(options, joined, context), (app) => {
     if (options.monitor !== undefined) monitorRoutes(app, options.monitor);
+    gridReportRoute(app, joined);
   });
+  if (options.monitor !== undefined) monitorGrid(options.monitor.metrics, joined);
   const { connectionsMax } = settings;
   const listener = await listenHttp(gateway, settings.web, { option: '[node]web.port', connectionsMax, clock });
   closers.add('the gateway', () => listener.close());
@@ -122,7 +127,11 @@ function keysOf({ clock, closers, crypto, log }: ClientServiceOptions): (signal:
   return (signal) => pool.takeKey(signal);
 }
 
-function servicesOf(options: ClientServiceOptions, grid: Grid, context: FileStoreContext): GatewayServices {
+function servicesOf(
+  options: ClientServiceOptions,
+  { grid, introducers }: JoinedGrid,
+  context: FileStoreContext,
+): GatewayServices {
   return {
     ...storeServices(new FileStore(context), (minimum, signal) => grid.ready(minimum, signal)),
     crypto: options.crypto,
@@ -136,6 +145,7 @@ function servicesOf(options: ClientServiceOptions, grid: Grid, context: FileStor
     statistics: async () => ({ counters: {}, stats: (await options.monitor?.statistics.read()) ?? {} }),
     guard: { token: options.apiToken, ...options.settings.gateway },
     followLog: (told) => options.log.follow(told),
+    introducers: () => introducers.map(({ status }) => `${status.name}: ${status.connectionStatus}`),
   };
 }
 

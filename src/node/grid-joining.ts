@@ -55,6 +55,7 @@ export async function joinGrid(options: JoinOptions): Promise<JoinedGrid> {
   const known = new KnownServers({
     open: (announcement) => openStorageServer(announcement, { clock, ...foolscapOf(options) }),
     permission,
+    forcesFoolscap: options.foolscap !== undefined && settings.foolscap.clientForced,
     changed: (servers) => {
       grid.replace(servers);
     },

@@ -109,6 +109,11 @@ async function startServices(
   const apiToken = await renewApiToken(directory, random);
   const live = options.live ?? new LiveSettings(options.configuration, settings);
   const foolscap = settings.foolscap.enabled ? await startFoolscap(certificate, closers, log) : undefined;
+  monitor?.metrics.addGauge(
+    'tallac_foolscap_connections',
+    'Peers that are connected over Foolscap, by either side.',
+    () => foolscap?.tub.connectionCount ?? 0,
+  );
   const shared = { directory, crypto, random, clock, log, closers, monitor, live, foolscap };
   let announced: Announced | undefined;
   const location = settings.storage === undefined ? undefined : await locate(options);

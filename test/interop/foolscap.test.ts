@@ -7,7 +7,16 @@ import type { Test } from 'tap';
 import { seededBytes } from '#test/fixtures/crypto.js';
 import { hasReference, inPairs, ProcessGrid } from '#test/fixtures/process-grid.js';
 import type { GridNode, Program } from '#test/fixtures/process-grid.js';
-import { getFile, isHealthy, makeDirectory, namesIn, overwrite, putChild, putFile, putMutable } from './gateway-talk.js';
+import {
+  getFile,
+  isHealthy,
+  makeDirectory,
+  namesIn,
+  overwrite,
+  putChild,
+  putFile,
+  putMutable,
+} from './gateway-talk.js';
 
 const skip = hasReference ? false : 'no reference';
 const storage: readonly Program[] = ['ours', 'reference', 'ours', 'reference'];
@@ -31,7 +40,10 @@ for (const forced of ['gateways', 'storage'] as const) {
   t.test(`Foolscap alone, forced by ${forced}`, { skip, timeout: 300_000 }, async (t) => {
     const grid = await startGrid(t, forced);
     const states = await statesOf(grid);
-    t.ok(states.reference?.every((state) => /^Connected to /.test(state)), 'the reference says that it is Foolscap');
+    t.ok(
+      states.reference?.every((state) => /^Connected to /.test(state)),
+      'the reference says that it is Foolscap',
+    );
     await t.test('immutable files', (t) => immutable(t, grid));
     for (const format of ['sdmf', 'mdmf'] as const) await t.test(format, (t) => mutable(t, grid, format));
     await t.test('directories', (t) => directories(t, grid));

@@ -1,5 +1,6 @@
 /** Which announcement takes the place of which; what is full; and replays, also after a restart. */
 import t from 'tap';
+import { formatBase32 } from '#core/base32.js';
 import { Chance } from '#test/fixtures/chance.js';
 import { AnnouncementMemory } from '#wire/announcement-memory.js';
 import type { AnnouncementRecord } from '#wire/announcement-memory.js';
@@ -132,6 +133,24 @@ t.test('no replay is accepted in 10 000 lives with crashes and restarts', async 
     }
   }
   t.ok(replays > 10_000, `${String(replays)} replays were tried`);
+});
+
+t.test('of 100 000 announcements as many are kept as the table holds', async (t) => {
+  const record = new MemoryRecord();
+  const memory = new AnnouncementMemory({
+    crypto: { ed25519Verify: () => true },
+    table: new AnnouncementTable(),
+    record,
+  });
+  const { message, signature } = announce(1, 1);
+  const outcomes = new Map<string, number>();
+  for (let i = 0; i < 100_000; i++) {
+    const key = `v0-${formatBase32(new Uint8Array(new Uint32Array([i, 0, 0, 0, 0, 0, 0, 0]).buffer))}`;
+    const outcome = await memory.offer({ message, signature, key });
+    outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
+  }
+  t.same([outcomes.get('new'), outcomes.get('full')], [4096, 95_904]);
+  t.equal(record.kept.length, 4096, 'and no more reach the disk');
 });
 
 t.test("the reference's cache is YAML without a character that needs more than ASCII", async (t) => {

@@ -24,7 +24,7 @@ function answer(services: GatewayServices, request: FastifyRequest, reply: Fasti
 }
 
 function welcome(services: GatewayServices): object {
-  return { introducers: { statuses: [] }, servers: services.servers().map(serverEntry) };
+  return { introducers: { statuses: services.introducers?.() ?? [] }, servers: services.servers().map(serverEntry) };
 }
 
 function serverEntry(server: ServerStatus): object {
