@@ -17,7 +17,7 @@
 import { formatBase32 } from '#core/base32.js';
 import { TahoeError } from '#core/errors.js';
 import type { Encoding } from '#core/immutable/parameters.js';
-import { encodeVersion, saltsFrom } from '#core/mutable/encoder.js';
+import { encodeVersionSteps, saltsFrom } from '#core/mutable/encoder.js';
 import type { MutableKeys } from '#core/mutable/keys.js';
 import { MUTABLE_HEADER_SIZE_MAX } from '#core/mutable/layout.js';
 import { encodeCheckstring, nameVersion } from '#core/mutable/version.js';
@@ -32,6 +32,7 @@ import { remember } from './seen-versions.js';
 import { happinessOf } from './servermap.js';
 import type { Servermap } from './servermap.js';
 import { SharePush } from './share-push.js';
+import { takeSteps } from './take-steps.js';
 import { checkContentsSize } from './version-reader.js';
 import { writtenMap } from './written-map.js';
 
@@ -80,12 +81,9 @@ export async function publish(request: PublishRequest): Promise<PublishResult> {
   const reachable = request.isNew ? servers.length : context.serversFor(keys.storageIndex).length;
   checkSpread(request, Math.min(reachable, encoding.total), 'servers that answer');
   const sequenceNumber = await nextSequenceNumber(context, keys.storageIndex, map);
-  const { recordHashes, shares, version } = encodeVersion(
-    context.crypto,
-    keys,
-    { format, sequenceNumber, encoding, contents, segmentSizeMax: context.mdmfSegmentSize },
-    saltsFrom(context.random),
-  );
+  const made = { format, sequenceNumber, encoding, contents, segmentSizeMax: context.mdmfSegmentSize };
+  const steps = encodeVersionSteps(context.crypto, keys, made, saltsFrom(context.random));
+  const { recordHashes, shares, version } = await takeSteps(context.clock, steps);
   const writesOf = ({ shareNumber }: Placement) => {
     const share = shares[shareNumber] ?? new Uint8Array(0);
     return { writes: [{ offset: 0, data: share }], newLength: share.length };

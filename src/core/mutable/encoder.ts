@@ -14,7 +14,7 @@ import type { Encoding, FileParameters } from '../immutable/parameters.js';
 import { buildMerkleTree, encodeMerkleTree, NODE_SIZE, nodeCount, siblingNodes } from '../merkle.js';
 import type { MutableKeys } from './keys.js';
 import { SALT_SIZE } from './layout.js';
-import { encodeSegment, hashRecord, recordRange } from './segments.js';
+import { encodeSegmentSteps, finished, hashRecordSteps, recordRange } from './segments.js';
 import { encodeMutableHeader, layoutShare } from './share.js';
 import type { SectionSizes } from './share.js';
 import {
@@ -28,6 +28,8 @@ import type { MutableVersion } from './version.js';
 
 /** The length of a signature, in bytes. */
 export const SIGNATURE_SIZE = 256;
+/** From this size on a record is a step of its own, in bytes. */
+const YIELDED_SIZE = 1_048_576;
 /** One record of share hashes: a node number of 2 bytes and a hash. */
 const SHARE_HASH_RECORD_SIZE = 2 + NODE_SIZE;
 
@@ -101,9 +103,19 @@ export function signVersion(crypto: CryptoProvider, version: MutableVersion, pri
 export function encodeVersion(
   crypto: CryptoProvider,
   keys: MutableKeys,
-  { format, sequenceNumber, encoding, contents, segmentSizeMax = MDMF_SEGMENT_SIZE }: NewVersion,
+  request: NewVersion,
   makeSalt: () => Uint8Array,
 ): EncodedVersion {
+  return finished(encodeVersionSteps(crypto, keys, request, makeSalt));
+}
+
+/** The same in steps that take a few milliseconds each, for who has other things to do between them. */
+export function* encodeVersionSteps(
+  crypto: CryptoProvider,
+  keys: MutableKeys,
+  { format, sequenceNumber, encoding, contents, segmentSizeMax = MDMF_SEGMENT_SIZE }: NewVersion,
+  makeSalt: () => Uint8Array,
+): Generator<undefined, EncodedVersion> {
   const { needed, total } = encoding;
   const segmentSize = mutableSegmentSize(format, encoding, contents.length, segmentSizeMax);
   const numbers = { format, sequenceNumber, needed, total, segmentSize, dataSize: contents.length };
@@ -117,10 +129,13 @@ export function encodeVersion(
     const begin = segment * segmentSize;
     const plaintext = contents.subarray(begin, begin + segmentSizeOf(file, segment));
     const place = layout.sections.blocks.begin + recordRange(format, file, segment).begin;
-    encodeSegment(context, segment, plaintext, salt ?? makeSalt()).forEach((record, share) => {
+    const records = yield* encodeSegmentSteps(context, segment, plaintext, salt ?? makeSalt());
+    for (const [share, record] of records.entries()) {
       shares[share]?.set(record, place);
-      leaves[share]?.push(hashRecord(crypto, record));
-    });
+      leaves[share]?.push(yield* hashRecordSteps(crypto, record));
+      if (record.length >= YIELDED_SIZE) yield;
+    }
+    yield;
   }
   const trees = buildVersionTrees(crypto, leaves);
   const version: MutableVersion = { ...numbers, rootHash: trees.rootHash, salt };

@@ -9,12 +9,16 @@
 import { concat, equalBytes } from '../bytes.js';
 import type { MutableFormat } from '../capability/types.js';
 import type { BulkCrypto } from '../crypto.js';
-import { deriveBlockHash, deriveMutableDataKey } from '../derive.js';
+import { blockHasher, deriveBlockHash, deriveMutableDataKey } from '../derive.js';
 import type { ErasureCodec } from '../erasure/codec.js';
 import { TahoeError } from '../errors.js';
 import { blockSizeOf, segmentSizeOf } from '../immutable/parameters.js';
 import type { FileParameters } from '../immutable/parameters.js';
+import { NODE_SIZE } from '../merkle.js';
 import { SALT_SIZE } from './layout.js';
+
+/** So many bytes are encrypted, coded or hashed in one step. */
+const STEP_SIZE = 1_048_576;
 
 /** What is needed to code and decode the segments of one version. */
 export interface SegmentContext {
@@ -56,20 +60,70 @@ export function recordRange(
  * @returns `total` records by share number.
  */
 export function encodeSegment(
-  { crypto, codec, format, file, readKey }: SegmentContext,
+  context: SegmentContext,
   segment: number,
   plaintext: Uint8Array,
   salt: Uint8Array,
 ): Uint8Array[] {
+  return finished(encodeSegmentSteps(context, segment, plaintext, salt));
+}
+
+/** The same in steps that take a few milliseconds each, for who has other things to do between them. */
+export function* encodeSegmentSteps(
+  { crypto, codec, format, file, readKey }: SegmentContext,
+  segment: number,
+  plaintext: Uint8Array,
+  salt: Uint8Array,
+): Generator<undefined, Uint8Array[]> {
   if (plaintext.length !== segmentSizeOf(file, segment)) {
     throw new RangeError(`segment ${String(segment)} has ${String(plaintext.length)} bytes`);
   }
   const blockSize = blockSizeOf(file, segment);
   const padded = new Uint8Array(blockSize * file.needed);
-  padded.set(crypto.aesCtr(deriveMutableDataKey(crypto, salt, readKey), 0).process(plaintext));
+  const cipher = crypto.aesCtr(deriveMutableDataKey(crypto, salt, readKey), 0);
+  for (let offset = 0; offset < plaintext.length; offset += STEP_SIZE) {
+    padded.set(cipher.process(plaintext.subarray(offset, offset + STEP_SIZE)), offset);
+    yield;
+  }
   const primary = Array.from({ length: file.needed }, (_, i) => padded.subarray(i * blockSize, (i + 1) * blockSize));
-  const blocks = codec.encode(primary);
+  const blocks = yield* encodeBlocks(codec, primary, blockSize);
   return format === 'sdmf' ? blocks : blocks.map((block) => concat(salt, block));
+}
+
+/** Codes blocks that are large piece by piece: a byte depends on those at the same place alone. */
+function* encodeBlocks(
+  codec: ErasureCodec,
+  primary: readonly Uint8Array[],
+  blockSize: number,
+): Generator<undefined, Uint8Array[]> {
+  const pieceSize = Math.ceil(STEP_SIZE / codec.total);
+  if (blockSize <= pieceSize) return codec.encode(primary);
+  const blocks = Array.from({ length: codec.total }, (_, i) => primary[i] ?? new Uint8Array(blockSize));
+  for (let offset = 0; offset < blockSize; offset += pieceSize) {
+    const pieces = codec.encode(primary.map((block) => block.subarray(offset, offset + pieceSize)));
+    for (let i = codec.needed; i < codec.total; i++) blocks[i]?.set(pieces[i] ?? [], offset);
+    yield;
+  }
+  return blocks;
+}
+
+/** Takes all steps at once. */
+export function finished<Result>(steps: Generator<undefined, Result>): Result {
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+  }
+}
+
+/** The hash of a record, in steps. 32 bytes. */
+export function* hashRecordSteps(crypto: BulkCrypto, record: Uint8Array): Generator<undefined, Uint8Array> {
+  if (record.length <= STEP_SIZE) return hashRecord(crypto, record);
+  const hasher = blockHasher(crypto);
+  for (let offset = 0; offset < record.length; offset += STEP_SIZE) {
+    hasher.update(record.subarray(offset, offset + STEP_SIZE));
+    yield;
+  }
+  return hasher.digest(NODE_SIZE);
 }
 
 /** The hash of a record: in MDMF it covers the salt. 32 bytes. */
