@@ -104,12 +104,14 @@ export class MessageReader implements TokenSink {
     else this.#closeInner(frame);
   }
 
-  /** One outside of any message means nothing. */
+  /** One outside of any message means nothing, nor does one in what is spoiled already. */
   abort(): void {
     this.#inOpenType = false;
     if (this.#frames.length === 0) return;
-    this.#aborted ||= this.#spoiled === undefined;
-    this.#spoil(violation('the sender gave it up'));
+    this.#count();
+    if (this.#spoiled !== undefined) return;
+    this.#aborted = true;
+    this.#spoiled = violation('the sender gave it up');
   }
 
   integer(value: number | bigint): void {
@@ -180,7 +182,7 @@ export class MessageReader implements TokenSink {
       parent.children.push(this.#valueOf(frame, parent));
     } catch (error) {
       if (!isTahoeError(error, 'ERR_VIOLATION')) throw error;
-      this.#spoil(error);
+      this.#spoiled = error;
     }
   }
 
@@ -198,10 +200,6 @@ export class MessageReader implements TokenSink {
     const value = typeof objectNumber === 'number' ? this.#shared.get(objectNumber) : undefined;
     if (value === undefined) throw violation('a reference names nothing that is complete in the same message');
     return value;
-  }
-
-  #spoil(reason: TahoeError<'ERR_VIOLATION'>): void {
-    this.#spoiled ??= reason;
   }
 
   #finish(frame: Frame): void {
