@@ -89,7 +89,7 @@ class MultipartForm {
 
   async #addField(name: string, body: AsyncIterable<Uint8Array>): Promise<void> {
     if (this.#fields.size >= FIELDS_MAX) throw new TahoeError('ERR_TOO_MANY', { what: 'fields', limit: FIELDS_MAX });
-    const value = await readAll(body, 'form', FIELDS_SIZE_MAX - this.#size);
+    const value = await readAll({ bytes: body }, 'form', FIELDS_SIZE_MAX - this.#size);
     this.#size += value.length;
     this.#fields.set(name, textOf(value));
   }

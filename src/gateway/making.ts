@@ -7,28 +7,29 @@ import { CONTENTS_SIZE_MAX } from '#client/mutable/version-reader.js';
 import type { Arguments, FileFormat } from './arguments.js';
 import type { GivenChild } from './children-json.js';
 import { readAll } from './request-body.js';
+import type { Incoming } from './request-body.js';
 import type { GatewayServices } from './services.js';
 
 /** Makes a file. @throws ERR_USAGE, ERR_RSA_KEY, ERR_TOO_LARGE, and what storing it throws */
 export async function storeFile(
   services: GatewayServices,
-  bytes: AsyncIterable<Uint8Array>,
+  incoming: Incoming,
   args: Arguments,
   signal: AbortSignal,
 ): Promise<KnownCapability> {
   const { format = 'chk', privateKey } = args;
   if (format === 'chk') {
     if (privateKey !== undefined) throw new TahoeError('ERR_USAGE', { reason: 'private-key= is for mutable files' });
-    return (await services.upload(bytes, signal)).capability;
+    return (await services.upload(incoming.bytes, signal)).capability;
   }
-  const contents = await readContents(bytes);
+  const contents = await readContents(incoming);
   const file = await services.createMutable(contents, { format, signal, ...(privateKey && { privateKey }) });
   return file.capability;
 }
 
 /** All that comes as the contents of a mutable file. @throws ERR_TOO_LARGE */
-export function readContents(bytes: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
-  return readAll(bytes, 'mutable file', CONTENTS_SIZE_MAX);
+export function readContents(incoming: Incoming): Promise<Uint8Array> {
+  return readAll(incoming, 'mutable file', CONTENTS_SIZE_MAX);
 }
 
 /** Makes a mutable directory that no other names. @throws ERR_USAGE, ERR_RSA_KEY, and what making it throws */

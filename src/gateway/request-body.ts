@@ -9,14 +9,27 @@ import { TahoeError } from '#core/errors.js';
  * @throws ERR_TOO_LARGE when it is longer than `limitBytes`, before it is read where its length is announced.
  */
 export async function readBody(request: FastifyRequest, what: string, limitBytes: number): Promise<Uint8Array> {
-  if (Number(request.headers['content-length'] ?? 0) > limitBytes) {
-    throw new TahoeError('ERR_TOO_LARGE', { what, limitBytes });
-  }
-  return readAll(request.raw as AsyncIterable<Uint8Array>, what, limitBytes);
+  return readAll(bodyOf(request), what, limitBytes);
 }
 
-/** All that comes. @throws ERR_TOO_LARGE, and what `bytes` throws. */
-export async function readAll(bytes: AsyncIterable<Uint8Array>, what: string, limitBytes: number): Promise<Uint8Array> {
+/** Bytes that come, and how many were announced, if they were. */
+export interface Incoming {
+  readonly bytes: AsyncIterable<Uint8Array>;
+  readonly announcedSize?: number | undefined;
+}
+
+/** The body of a request that nobody has read. */
+export function bodyOf({ headers, raw }: FastifyRequest): Incoming {
+  return { bytes: raw as AsyncIterable<Uint8Array>, announcedSize: Number(headers['content-length'] ?? 0) };
+}
+
+/** All that comes. @throws ERR_TOO_LARGE, before anything is read where it is announced, and what `bytes` throws. */
+export async function readAll(
+  { announcedSize = 0, bytes }: Incoming,
+  what: string,
+  limitBytes: number,
+): Promise<Uint8Array> {
+  if (announcedSize > limitBytes) throw new TahoeError('ERR_TOO_LARGE', { what, limitBytes });
   const parts: Uint8Array[] = [];
   let size = 0;
   for await (const part of bytes) {

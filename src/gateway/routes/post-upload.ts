@@ -37,7 +37,7 @@ async function store(
   place: Place | undefined,
 ): Promise<KnownCapability> {
   if (existing?.kind === 'ssk') {
-    const contents = await readContents(file.bytes());
+    const contents = await readContents({ bytes: file.bytes() });
     await (await services.openMutable(existing, signal)).overwrite(contents, { signal });
     return existing;
   }
@@ -46,7 +46,7 @@ async function store(
   if (existing?.kind === 'directory' || (existing !== undefined && overwrite === 'nothing')) {
     throw new TahoeError('ERR_CHILD_EXISTS', { name: place.name, existing: typeOfChild(existing) });
   }
-  const stored = await storeFile(services, file.bytes(), args, signal);
+  const stored = await storeFile(services, { bytes: file.bytes() }, args, signal);
   await place.parent.link([{ name: place.name, child: stored }], overwrite, { signal });
   return stored;
 }

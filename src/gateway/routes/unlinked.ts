@@ -20,7 +20,7 @@ import { sendPage } from '../html.js';
 import { uploadedPage } from '../info-page.js';
 import { directoryFormat, makeDirectory, newEntries, storeFile } from '../making.js';
 import { sendCapability } from '../reply.js';
-import { readBody } from '../request-body.js';
+import { bodyOf, readBody } from '../request-body.js';
 import type { Gateway } from '../services.js';
 import { redirect, whenDoneOf } from '../when-done.js';
 import { fileOf } from './post-upload.js';
@@ -36,7 +36,7 @@ export async function putUnlinked(
   const signal = clientGone(reply);
   switch (args.operation) {
     case '':
-      return sendCapability(reply, 200, await storeFile(services, request.raw, args, signal));
+      return sendCapability(reply, 200, await storeFile(services, bodyOf(request), args, signal));
     case 'mkdir':
       return sendCapability(reply, 200, await makeDirectory(services, [], { args, signal, where: 'PUT /uri' }));
     default:
@@ -85,7 +85,7 @@ async function upload(
   file: FormFile,
 ): Promise<FastifyReply> {
   const whenDone = whenDoneOf(request, args);
-  const capability = await storeFile(services, file.bytes(), args, signal);
+  const capability = await storeFile(services, { bytes: file.bytes() }, args, signal);
   const text = encodeURIComponent(dangerouslyFormatCapability(capability));
   if (whenDone !== undefined) return redirect(reply, whenDone.replaceAll('%(uri)s', text));
   const isMutable = (args.format ?? 'chk') !== 'chk';

@@ -22,7 +22,7 @@ import { childOfGiven } from '../children-json.js';
 import { directoryFormat, makeSubdirectory, readContents, storeFile } from '../making.js';
 import { findOrMake } from '../path-making.js';
 import { sendCapability, sendLine, sendPlain, textOfChild } from '../reply.js';
-import { readBody } from '../request-body.js';
+import { bodyOf, readBody } from '../request-body.js';
 import type { GatewayServices } from '../services.js';
 import { find, targetOf } from '../target.js';
 import type { Place } from '../target.js';
@@ -108,7 +108,7 @@ async function writeOver(
     throw refused('PUT to a mutable file: replace or update requested with read-only cap');
   }
   const { offset } = args;
-  const contents = await readContents(request.raw);
+  const contents = await readContents(bodyOf(request));
   const file = await services.openMutable(capability, signal);
   if (offset === undefined) await file.overwrite(contents, { signal });
   else await file.update(offset, contents, { signal });
@@ -125,7 +125,7 @@ async function putFile(
   if (child === undefined && request.headers['content-range'] !== undefined) {
     throw new TahoeError('ERR_NOT_SUPPORTED', { reason: 'Content-Range in PUT not yet supported' });
   }
-  const file = await storeFile(services, request.raw, args, signal);
+  const file = await storeFile(services, bodyOf(request), args, signal);
   await place.parent.link([{ name: place.name, child: file }], args.overwrite, { signal });
   return sendCapability(reply, child === undefined ? 201 : 200, file);
 }
