@@ -24,7 +24,8 @@ export async function withDeadline<Result>(
 ): Promise<Result> {
   if (signal.aborted) throw new TahoeError('ERR_CANCELLED', { what }, { cause: signal.reason });
   const ended = new AbortController();
-  setMaxListeners(0, ended.signal);
+  // Much may go on beside each other under one signal; each stops listening at its end.
+  setMaxListeners(0, ended.signal, signal);
   let release: () => void = () => undefined;
   const limit = new Promise<never>((_resolve, reject) => {
     const cancel = (): void => {

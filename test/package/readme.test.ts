@@ -40,6 +40,9 @@ const printed: readonly (readonly [string, RegExp])[] = [
     'adopt',
     /volume' belonged to this node and holds no shares\.\nIt is the store of node [a-z2-7]{32} from now on\.\n$/,
   ],
+  [' cp -r ', /^Success: file.* copied\n$/],
+  [' backup ', /^ 1 files uploaded \(0 reused\)/m],
+  [' deep-check ', /^done: \d+ objects checked/m],
   ['create-alias', /^Alias 'home' created\n$/],
   ['--format=MDMF', /^URI:MDMF:.*\n$/],
   ['notes.txt', /^URI:MDMF:.*\n$/],
@@ -149,6 +152,8 @@ t.test('the README, line by line', { timeout: 120_000 }, async (t) => {
   const photo = join(reader.home, 'photo.jpg');
   await writeFile(photo, plaintext);
   await writeFile(join(reader.home, 'notes.txt'), 'notes');
+  await mkdir(join(reader.home, 'letters'));
+  await writeFile(join(reader.home, 'letters/first.txt'), 'Dear reader');
   let capability = '';
 
   for (const line of lines) {

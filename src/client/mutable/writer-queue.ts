@@ -2,6 +2,7 @@
  * One writer at a time for each mutable file inside a node. Those who want to write the same file wait for one another
  * here, where it costs nothing, and not on the servers, where each would undo the other's work.
  */
+import { setMaxListeners } from 'node:events';
 import { toHex } from '#core/bytes.js';
 import { TahoeError } from '#core/errors.js';
 
@@ -51,6 +52,7 @@ export class WriterQueue {
       const settled = (): void => {
         signal.removeEventListener('abort', cancel);
       };
+      setMaxListeners(0, signal); // as many as wait under it
       signal.addEventListener('abort', cancel, { once: true });
       turn.then(resolve, reject).finally(settled);
     });

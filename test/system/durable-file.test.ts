@@ -7,9 +7,9 @@ import { readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
 import { removeUnfinished } from '#node/durable-file.js';
-import { temporaryDirectory } from './fixtures/temporary-directory.js';
+import { temporaryDirectory } from '../node/fixtures/temporary-directory.js';
 
-const program = new URL('./fixtures/durable-child.js', import.meta.url).pathname;
+const program = new URL('../fixtures/durable-child.js', import.meta.url).pathname;
 const NEW = 'new'.repeat(1000);
 const OLD = 'old'.repeat(1000);
 

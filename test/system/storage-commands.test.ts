@@ -8,7 +8,7 @@ import { systemClock } from '#node/clock.js';
 import { DiskLayout } from '#storage/disk-layout.js';
 import { seededBytes } from '#test/fixtures/crypto.js';
 import { immutableFile, mutableFile, placeFile, placeOf } from '#test/fixtures/share-files.js';
-import { outcomeOf, printed, runInPlace, startProgram, temporaryDirectory } from './fixtures/program.js';
+import { outcomeOf, printed, runInPlace, startProgram, temporaryDirectory } from '../cli/fixtures/program.js';
 
 const LONG_AGO = 1_500_000_000;
 const NEVER = 2 ** 32 - 1;

@@ -3,11 +3,11 @@
  * simulation itself: a seed gives the same scenario every time, and what must not be is noticed.
  */
 import t from 'tap';
-import { runSeeds } from './run-seeds.js';
-import { inVirtualTime } from './virtual-time.js';
-import { simulate } from './simulation.js';
-import type { MakeWorkload, Operation } from './simulation.js';
-import { Violation } from './world.js';
+import { runSeeds } from '../grid/run-seeds.js';
+import { inVirtualTime } from '../grid/virtual-time.js';
+import { simulate } from '../grid/simulation.js';
+import type { MakeWorkload, Operation } from '../grid/simulation.js';
+import { Violation } from '../grid/world.js';
 
 t.test('seeds 1 to 16', { timeout: 60_000 }, async (t) => {
   const { outcomes } = await runSeeds(t, '1..16');

@@ -4,7 +4,7 @@
  * version is in test/crash.
  */
 import t from 'tap';
-import { sweepMutableDamage } from '../../fixtures/mutable-sweeps.js';
+import { sweepMutableDamage } from '../fixtures/mutable-sweeps.js';
 
 const seed = process.env.TALLAC_DAMAGE_SEED ?? 'mutable';
 const count = Number(process.env.TALLAC_MUTABLE_DAMAGE_COUNT ?? '1000');

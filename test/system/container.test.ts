@@ -15,8 +15,8 @@ import { allocatePort } from '#node/endpoint.js';
 import { createTimeOf } from '#node/process-identity.js';
 import { formatOwnerRecord, parseOwnerRecord } from '#node/volume/owner-record.js';
 import { parseMarker } from '#node/volume/marker.js';
-import { root } from '../../house/sources.js';
-import { temporaryDirectory } from '../fixtures/temporary-directory.js';
+import { root } from '../house/sources.js';
+import { temporaryDirectory } from '../node/fixtures/temporary-directory.js';
 
 const main = fileURLToPath(import.meta.resolve('#cli/main.js'));
 const EXIT_TIMEOUT_MS = 60_000;

@@ -3,7 +3,7 @@ import t from 'tap';
 import { readdirSync, readFileSync } from 'node:fs';
 import { usePortableCrypto } from '../fixtures/crypto.js';
 
-const folder = new URL('./', import.meta.url);
+const folder = new URL('../core/', import.meta.url);
 const suite = readdirSync(folder).filter((name) => {
   if (!name.endsWith('.test.js') || name.startsWith('portable-') || name === 'chk-vectors.test.js') return false;
   return readFileSync(new URL(name, folder), 'utf8').includes('fixtures/crypto.js');

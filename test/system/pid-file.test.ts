@@ -11,9 +11,9 @@ import { performance } from 'node:perf_hooks';
 import t from 'tap';
 import { PID_FILE, claimPidFile, formatPidFile, parsePidFile } from '#node/pid-file.js';
 import { createTimeOf, isAlive, ownCreateTime, ownIdentity, stateOf } from '#node/process-identity.js';
-import { temporaryDirectory } from './fixtures/temporary-directory.js';
+import { temporaryDirectory } from '../node/fixtures/temporary-directory.js';
 
-const program = new URL('./fixtures/pid-child.js', import.meta.url).pathname;
+const program = new URL('../fixtures/pid-child.js', import.meta.url).pathname;
 
 interface Child {
   readonly process: ChildProcessWithoutNullStreams;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { systemClock } from '#node/clock.js';
 import { runningPid, startInBackground } from '#node/node-process.js';
-import { runInPlace, temporaryDirectory } from './fixtures/program.js';
+import { runInPlace, temporaryDirectory } from '../cli/fixtures/program.js';
 
 t.test('a node in the background: started, reloaded, restarted, stopped', async (t) => {
   const directory = await temporaryDirectory(t);
