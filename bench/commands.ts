@@ -35,7 +35,8 @@ function time(program: Program, nodeDirectory: string, words: readonly string[])
 
 async function makeTree(path: string): Promise<void> {
   await mkdir(path, { recursive: true });
-  for (let i = 0; i < Number(values.files); i++) await writeFile(join(path, `file${String(i)}`), randomBytes(FILE_SIZE));
+  for (let i = 0; i < Number(values.files); i++)
+    await writeFile(join(path, `file${String(i)}`), randomBytes(FILE_SIZE));
 }
 
 const grids = new Map<Program, ProcessGrid>();

@@ -19,7 +19,9 @@ const LIFE_MS_MAX = 900;
 const FILES = 30;
 
 const contentOf = (i: number): string => `file ${String(i)} `.repeat(100 + i * 30);
-const files = Object.fromEntries(Array.from({ length: FILES }, (_none, i) => [`tree/${String(i % 3)}/${String(i)}.txt`, contentOf(i)]));
+const files = Object.fromEntries(
+  Array.from({ length: FILES }, (_none, i) => [`tree/${String(i % 3)}/${String(i)}.txt`, contentOf(i)]),
+);
 
 /** Runs a command for a while. */
 async function runAndKill(user: GatewayUser, words: readonly string[], lifeMs: number): Promise<void> {

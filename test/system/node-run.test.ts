@@ -2,7 +2,14 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
-import { outcomeOf, printed, runInPlace, runProgram, startProgram, temporaryDirectory } from '../cli/fixtures/program.js';
+import {
+  outcomeOf,
+  printed,
+  runInPlace,
+  runProgram,
+  startProgram,
+  temporaryDirectory,
+} from '../cli/fixtures/program.js';
 
 t.test('what is no node directory is said so, after the first line', async (t) => {
   const directory = await temporaryDirectory(t);

@@ -9,10 +9,10 @@ import { silentLog } from '#core/environment.js';
 import { createSeenVersions } from '#client/mutable/seen-versions.js';
 import { SeenVersionsFile } from '#node/seen-versions-file.js';
 import { crypto } from '#test/fixtures/crypto.js';
-import { temporaryDirectory } from './fixtures/temporary-directory.js';
+import { temporaryDirectory } from '../node/fixtures/temporary-directory.js';
 
 const secret = new Uint8Array(32);
-const program = new URL('./fixtures/seen-versions-child.js', import.meta.url).pathname;
+const program = new URL('../fixtures/seen-versions-child.js', import.meta.url).pathname;
 const RECORD_SIZE = 72;
 
 function open(path: string, filesMax?: number, key = secret): Promise<SeenVersionsFile> {

@@ -11,7 +11,7 @@ import { waitUntil } from '#cli/demo/waiting.js';
 import { createClient } from '#node/create.js';
 import { systemClock } from '#node/clock.js';
 import { ManualClock, settle } from '#test/fixtures/clock.js';
-import { Collector, commandContext, runInPlace, temporaryDirectory } from './fixtures/program.js';
+import { Collector, commandContext, runInPlace, temporaryDirectory } from '../cli/fixtures/program.js';
 
 t.test('survivors hold a share each, and anybody may be one', async (t) => {
   const shares = Array.from({ length: 10 }, (_, node) => ({ node }));

@@ -11,8 +11,8 @@ import { exclusionOf } from '#cli/backup/exclusion.js';
 import { wholeSeconds } from '#cli/backup/file-metadata.js';
 import { archivesToPrune } from '#cli/backup/prune.js';
 import { crypto } from '#test/fixtures/crypto.js';
-import { GatewayUser } from './fixtures/gateway-user.js';
-import { temporaryDirectory } from './fixtures/program.js';
+import { GatewayUser } from '../cli/fixtures/gateway-user.js';
+import { temporaryDirectory } from '../cli/fixtures/program.js';
 
 const long = (word: string): string => `${word} `.repeat(40);
 const tree = { 'tree/one.txt': long('one'), 'tree/sub/two.txt': long('two'), 'tree/sub/b.tmp': long('tmp') };

@@ -7,7 +7,7 @@ import { exitStatusOf } from '#cli/exit-status.js';
 import { reportFailure } from '#cli/failure.js';
 import { commandEntries } from '#cli/program.js';
 import { version } from '#node/version.js';
-import { CAPABILITY, CONTENT, reply, startGateway, startServer } from './fixtures/fake-gateway.js';
+import { CAPABILITY, CONTENT, reply, startGateway, startServer } from '../cli/fixtures/fake-gateway.js';
 import {
   Collector,
   MAIN,
@@ -16,7 +16,7 @@ import {
   runProgram,
   startProgram,
   temporaryDirectory,
-} from './fixtures/program.js';
+} from '../cli/fixtures/program.js';
 
 const VERSION_LINE = `tahoe-lafs/1.20.0 tallac/${version}\n`;
 

@@ -14,7 +14,7 @@ import { readContainer, readMutable, readSlot } from '#cli/debug/share-contents.
 import type { LocalShare } from '#cli/debug/local-share.js';
 import { systemClock } from '#node/clock.js';
 import { readVectors } from '#test/fixtures/vectors.js';
-import { runInPlace, temporaryDirectory } from './fixtures/program.js';
+import { runInPlace, temporaryDirectory } from '../cli/fixtures/program.js';
 
 interface Vectors {
   readonly nowMs: number;

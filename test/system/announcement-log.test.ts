@@ -7,7 +7,7 @@ import { AnnouncementMemory } from '#wire/announcement-memory.js';
 import { AnnouncementTable } from '#wire/announcement-table.js';
 import { announce } from '#test/fixtures/announcements.js';
 import { crypto } from '#test/fixtures/crypto.js';
-import { temporaryDirectory } from './fixtures/temporary-directory.js';
+import { temporaryDirectory } from '../node/fixtures/temporary-directory.js';
 
 async function open(path: string): Promise<{ memory: AnnouncementMemory; log: AnnouncementLog }> {
   const table = new AnnouncementTable();
