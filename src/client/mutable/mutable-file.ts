@@ -22,7 +22,7 @@ import type { MutableContext } from './mutable-context.js';
 import { publish } from './publish.js';
 import { changedBy, onOwnWork } from './own-work.js';
 import type { PublishResult } from './publish.js';
-import { checkNotRolledBack, remember } from './seen-versions.js';
+import { checkNotRolledBack, isNewest, remember } from './seen-versions.js';
 import { placedCount } from './servermap.js';
 import type { FoundVersion, Servermap } from './servermap.js';
 import { updateServermap } from './servermap-update.js';
@@ -343,12 +343,12 @@ export class MutableFile {
     for (let attempt = 1; ; attempt++) {
       const map = await this.#look(mode, signal, patienceMs);
       const found = map.best(mode === 'read' ? undefined : this.#refused);
-      if (found !== undefined) {
-        await checkNotRolledBack(this.#context, this.storageIndex, found.version, options);
-        return { map, found };
-      }
-      const isMoving = map.versions().length > 1;
-      if (!isMoving || attempt >= READ_ATTEMPTS) throw shortage(map, this.storageIndex, this.#context.encoding.needed);
+      const isLast = attempt >= READ_ATTEMPTS || map.versions().length <= 1;
+      // The newest may have too few shares in this moment: then nobody withholds it.
+      const mayWait = !isLast && map.newerUnrecoverable().length > 0;
+      const judged = { ...options, mayWait };
+      if (found && (await isNewest(this.#context, this.storageIndex, found.version, judged))) return { map, found };
+      if (isLast) throw shortage(map, this.storageIndex, this.#context.encoding.needed);
       await pause(this.#context.clock, READ_AGAIN_MS, signal);
     }
   }

@@ -49,6 +49,22 @@ export async function checkNotRolledBack(
   if (acceptOlder !== true) throw new TahoeError('ERR_ROLLED_BACK', facts);
 }
 
+/**
+ * Whether no higher version was seen, or the caller knows of it.
+ * @throws ERR_ROLLED_BACK when one was, unless `mayWait` says that the higher one may still be under way.
+ */
+export async function isNewest(
+  context: { readonly log: Log; readonly seen: SeenVersions },
+  storageIndex: Uint8Array,
+  version: SeenVersion,
+  options: { readonly acceptOlder?: boolean; readonly mayWait: boolean },
+): Promise<boolean> {
+  const highest = (await context.seen.highest(storageIndex))?.sequenceNumber ?? 0;
+  if (options.mayWait && options.acceptOlder !== true && version.sequenceNumber < highest) return false;
+  await checkNotRolledBack(context, storageIndex, version, options);
+  return true;
+}
+
 /** How many files are remembered; those that were touched longest ago are forgotten. */
 export const SEEN_FILES_MAX = 65_536;
 
