@@ -89,6 +89,16 @@ async function acceptedDifferences(): Promise<ReadonlySet<string>> {
   return new Set([...text.matchAll(/^\| (W[0-9]+) \|/gm)].map(([, number = '']) => number));
 }
 
+/** A step that starts an operation and the one that asks for its result, under another handle; nothing for others. */
+function startedAnew(start: Step | undefined, ask: Step | undefined): Step[] {
+  const handle = /ophandle=([a-z0-9]+)/.exec(start?.path ?? '')?.[1];
+  if (start === undefined || ask === undefined || handle === undefined) return [];
+  if (!ask.path.startsWith(`operations/${handle}?`)) return [];
+  const renamed = (path: string): string =>
+    path.replace(new RegExp(`(ophandle=|operations/)${handle}`), `$1${handle}again`);
+  return [start, ask].map((step) => ({ ...step, path: renamed(step.path) }));
+}
+
 t.test('one script at two gateways', { skip: hasReference ? false : 'no reference', timeout: 580_000 }, async (t) => {
   const accepted = await acceptedDifferences();
   for (const number of ['W2', 'W4']) t.ok(accepted.has(number), `${number} is written down`);
@@ -102,6 +112,13 @@ t.test('one script at two gateways', { skip: hasReference ? false : 'no referenc
   t.teardown(() => grid.stop());
   const [ours, reference] = [new Side(grid.gateway('ours')), new Side(grid.gateway('reference'))];
   await Promise.all([ours.begin(), reference.begin()]);
+  // For a moment now and then the reference does not count a server as connected, and an object as unhealthy.
+  const differenceAnew = async (i: number): Promise<string | undefined> => {
+    const again = startedAnew(script[i - 1], script[i]);
+    let difference: string | undefined = 'it is not the result of an operation that can be started again';
+    for (const step of again) difference = isSameAnswer(step, await ours.take(step), await reference.take(step));
+    return difference;
+  };
   for (const [i, step] of script.entries()) {
     const what = `${String(i)} ${step.method} ${step.path}`;
     // One after the other: two uploads of one file at a time are in each other's way.
@@ -109,7 +126,7 @@ t.test('one script at two gateways', { skip: hasReference ? false : 'no referenc
     const wanted = await reference.take(step);
     const { differs } = step;
     if (differs === undefined) {
-      const difference = isSameAnswer(step, got, wanted);
+      const difference = isSameAnswer(step, got, wanted) && (await differenceAnew(i));
       t.equal(difference, undefined, `${what}: ${String(wanted.status)}`);
       continue;
     }
