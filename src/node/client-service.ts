@@ -34,6 +34,7 @@ import type { NodeSettings } from './settings.js';
 import { NodeEncoders } from './encoding/encoding-thread.js';
 import { SeenVersionsFile } from './seen-versions-file.js';
 import { RsaKeyPool } from './rsa-key-pool.js';
+import { workWatch } from './work-watch.js';
 import type { LiveSettings } from './reload.js';
 import { Spool } from './spool.js';
 import { applicationVersion } from './version.js';
@@ -122,7 +123,7 @@ async function clientContext(
 }
 
 function keysOf({ clock, closers, crypto, log }: ClientServiceOptions): (signal: AbortSignal) => Promise<Uint8Array> {
-  const pool = new RsaKeyPool({ generate: () => crypto.generateRsaKey(), clock, log });
+  const pool = new RsaKeyPool({ generate: () => crypto.generateRsaKey(), isBusy: workWatch(), clock, log });
   closers.add('the keys', () => pool.close());
   return (signal) => pool.takeKey(signal);
 }

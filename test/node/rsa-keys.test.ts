@@ -40,8 +40,8 @@ function settled(): Promise<void> {
 }
 
 /** A pool whose clock is the test's. */
-function poolOf(maker: Maker, clock = new ManualClock()): RsaKeyPool {
-  return new RsaKeyPool({ generate: maker.generate, clock, log: silentLog });
+function poolOf(maker: Maker, clock = new ManualClock(), isBusy = () => false): RsaKeyPool {
+  return new RsaKeyPool({ generate: maker.generate, isBusy, clock, log: silentLog });
 }
 
 t.test('two keys are made ready, one after the other, and each is given once', async (t) => {
@@ -65,6 +65,25 @@ t.test('two keys are made ready, one after the other, and each is given once', a
   t.same(await third, Uint8Array.of(4));
   await maker.finishOne();
   await maker.finishOne();
+  await pool.close();
+});
+
+t.test('a pool beside work makes keys for later when the work is over', async (t) => {
+  const maker = new Maker();
+  const clock = new ManualClock();
+  let isBusy = true;
+  const pool = poolOf(maker, clock, () => isBusy);
+  for (let waits = 0; waits < 4; waits++) clock.advance(5_000);
+  t.equal(maker.underWay, 1, 'one of the pair that is made at any time');
+  await maker.finishOne();
+  await maker.finishOne();
+  t.equal(maker.underWay, 0, 'and no more beside the work');
+  isBusy = false;
+  clock.advance(5_000);
+  t.equal(maker.underWay, 1, 'the rest when it is over');
+  isBusy = true;
+  await maker.finishOne();
+  t.equal(maker.underWay, 0, 'work that begins stops it again');
   await pool.close();
 });
 
