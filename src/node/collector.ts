@@ -12,9 +12,14 @@ import { runInNewContext } from 'node:vm';
 /** How much garbage in new arrays is let lie, in bytes. */
 const DISCARDED_SIZE_MAX = 8_388_608;
 
-/** Sets the collector up for a process that moves much data. Call it before the work begins. */
+/**
+ * Sets the collector up for a process that moves much data. Call it when the program is loaded and before the work
+ * begins: the space for new objects stays as large as loading made it, some megabytes. Left to itself it grows to 32 MiB
+ * in each thread, which took a fifth of all memory of a gateway and saved no time that could be measured.
+ */
 export function tuneCollector(): void {
   setFlagsFromString('--no-incremental-marking');
+  setFlagsFromString('--semi-space-growth-factor=1');
 }
 
 /**

@@ -18,7 +18,7 @@ import type { EncodingReply, EncodingRequest } from './messages.js';
 /** Files from this size on are encoded on the thread, in bytes. */
 export const THREAD_SIZE_MIN = 4_194_304;
 /** How long the thread is kept with nothing to do. */
-const IDLE_TIMEOUT_MS = 30_000;
+const IDLE_TIMEOUT_MS = 10_000;
 
 /** Who waits for a reply. */
 interface Waiter {
