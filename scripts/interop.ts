@@ -15,8 +15,8 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const environment = join(root, '.venv');
-/** With what the reference's own tests take, some of which are run against ours. */
-const requirements = ['tahoe-lafs[test]==1.20.0', 'pyopenssl<25'];
+/** With what the reference's own tests take, some of which are run against ours, and the server of invitations. */
+const requirements = ['tahoe-lafs[test]==1.20.0', 'pyopenssl<25', 'magic-wormhole-mailbox-server==0.5.1'];
 const EXPECTED_VERSION = /^tahoe-lafs\/1\.20\.0\b/m;
 
 const VERSION_TIMEOUT_MS = 60_000;
@@ -43,9 +43,13 @@ function isReference(program: string): boolean {
 
 /** Whether the reference's own tests can be run. */
 function hasTests(program: string): boolean {
-  const result = run(join(dirname(program), 'python'), ['-c', 'import allmydata.test.common'], {
-    timeout: VERSION_TIMEOUT_MS,
-  });
+  const result = run(
+    join(dirname(program), 'python'),
+    ['-c', 'import allmydata.test.common, wormhole_mailbox_server'],
+    {
+      timeout: VERSION_TIMEOUT_MS,
+    },
+  );
   return failureOf(result) === undefined;
 }
 

@@ -30,6 +30,9 @@ export interface CommandContext extends Surroundings {
   readonly nodeDirectory: string | undefined;
   /** No reports, no progress: only what was asked for, and errors. */
   readonly isQuiet: boolean;
+  /** Where invitations are exchanged, and under which name; undefined when that was not given. */
+  readonly wormholeServer?: string | undefined;
+  readonly wormholeAppId?: string | undefined;
 }
 
 /** A module under commands/ exports one of these as `command`. */

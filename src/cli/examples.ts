@@ -9,8 +9,12 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
     'tallac create-node --hostname=storage.example.org --introducer=pb://… ~/storage',
     'tallac create-node --listen=none --nickname=laptop',
   ],
-  'create-client': ['tallac create-client --introducer=pb://… --shares-needed=1 --shares-happy=2 --shares-total=3'],
+  'create-client': [
+    'tallac create-client --introducer=pb://… --shares-needed=1 --shares-happy=2 --shares-total=3',
+    'tallac create-client --join=4-purple-sausages',
+  ],
   'create-introducer': ['tallac create-introducer --listen=tcp --hostname=grid.example.org ~/introducer'],
+  invite: ['tallac invite laptop-of-ann'],
   run: ['tallac run', 'tallac run --allow-stdin-close ~/storage < /dev/null'],
   start: ['tallac start', 'tallac -d ~/storage start'],
   stop: ['tallac stop', 'tallac stop ~/storage'],

@@ -42,6 +42,11 @@ export const commandEntries: readonly (CommandEntry | CommandGroup)[] = [
     summary: 'make the directory of an introducer',
     load: () => import('./commands/create-introducer.js'),
   },
+  {
+    name: 'invite',
+    summary: 'tell another person how to join this grid, by a short code',
+    load: () => import('./commands/invite.js'),
+  },
   { name: 'run', summary: 'run a node until it is stopped', load: () => import('./commands/run.js') },
   { name: 'start', summary: 'start a node in the background', load: () => import('./commands/start.js') },
   { name: 'stop', summary: 'stop a node', load: () => import('./commands/stop.js') },
@@ -209,6 +214,8 @@ interface GlobalOptions {
   readonly nodeDirectory?: string;
   readonly quiet?: boolean;
   readonly eliotDestination?: string;
+  readonly wormholeServer?: string;
+  readonly wormholeInviteAppid?: string;
 }
 
 /** Runs one command line. @returns the exit status. */
@@ -242,6 +249,8 @@ function createProgram(surroundings: Surroundings, run: Run): Command {
     )
     .option('-d, --node-directory <dir>', 'the node directory, or any with a node.url in it (default: ~/.tahoe)')
     .option('-q, --quiet', 'print nothing but what is asked for, and errors')
+    .option('--wormhole-server <url>', 'the mailbox server of invitations (default: that of Tahoe-LAFS)')
+    .addOption(new Option('--wormhole-invite-appid <name>').hideHelp())
     .addOption(new Option('--eliot-destination <destination>').hideHelp())
     .version(versionLine, '-V, --version', 'print the version')
     .option('--version-and-path', 'print the version, and where this program is')
@@ -305,11 +314,17 @@ function groupOf(command: Command | null): readonly CommandEntry[] {
 }
 
 function contextOf(program: Command, surroundings: Surroundings): CommandContext {
-  const { nodeDirectory, quiet, eliotDestination } = program.opts<GlobalOptions>();
+  const { nodeDirectory, quiet, eliotDestination, wormholeInviteAppid, wormholeServer } = program.opts<GlobalOptions>();
   if (eliotDestination !== undefined) {
     surroundings.stderr.write('warning: --eliot-destination has no effect: the log goes to standard output\n');
   }
-  return { ...surroundings, nodeDirectory, isQuiet: quiet === true };
+  return {
+    ...surroundings,
+    nodeDirectory,
+    isQuiet: quiet === true,
+    wormholeServer,
+    wormholeAppId: wormholeInviteAppid,
+  };
 }
 
 function reportUsage(error: CommanderError, command: Command, { programName, stderr }: Surroundings): void {

@@ -50,6 +50,12 @@ export function toHex(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
+/** The bytes that an even number of lower-case hexadecimal digits stand for; undefined for anything else. */
+export function fromHex(text: string): Uint8Array | undefined {
+  if (!/^([0-9a-f]{2})*$/.test(text)) return undefined;
+  return Uint8Array.from({ length: text.length / 2 }, (_, i) => Number.parseInt(text.slice(2 * i, 2 * i + 2), 16));
+}
+
 /** Reads big-endian fields from front to back. Views, not copies: they share the source's memory. */
 export class ByteReader {
   readonly #bytes: Uint8Array;

@@ -340,6 +340,15 @@ const catalogue = {
     'unavailable',
     (f) => `the node in '${f.directory}' did not start: ${f.reason}; '${f.log}' has all that it said`,
   ),
+  ERR_RELAY: entry<{ relay: string; reason: string }>(
+    'unavailable',
+    (f) => `the mailbox server ${f.relay} cannot be used: ${f.reason}; choose another with --wormhole-server`,
+  ),
+  ERR_WRONG_CODE: entry<Record<never, never>>(
+    'authority',
+    () => 'the other side does not have the same code: it was mistyped, or somebody tried to guess it; invite anew',
+  ),
+  ERR_INVITATION: entry<{ reason: string }>('malformed', (f) => `the invitation cannot be used: ${f.reason}`),
   ERR_DEMO: entry<{ reason: string }>('unavailable', (f) => `the demonstration failed: ${f.reason}`),
 } as const;
 

@@ -3,7 +3,7 @@
  *
  * A new directory holds the marker file, private/ (0700), tahoe.cfg and, when an introducer was named,
  * private/introducers.yaml. Keys and secrets are made when the node starts. Options are checked before anything
- * is touched; invitations, Tor and I2P are not available in this version.
+ * is touched; Tor and I2P are not available in this version.
  */
 import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -15,6 +15,7 @@ import { createFileOnce, fileError, syncDirectory, systemCode } from './durable-
 import { NodeDirectory, PRIVATE_MODE, PUBLIC_MODE, markerName } from './node-directory.js';
 import { quotePath } from './quoted-path.js';
 import { renderIntroducerTemplate, renderTemplate } from './template.js';
+import type { InvitationSettings } from './wormhole/invitation.js';
 
 /** What may be said to `create-client`. Texts as they were typed; undefined when they were not. */
 export interface CreateClientOptions {
@@ -27,7 +28,8 @@ export interface CreateClientOptions {
   readonly sharesHappy?: string | undefined;
   readonly sharesTotal?: string | undefined;
   readonly hideIp?: boolean | undefined;
-  readonly join?: string | undefined;
+  /** Gets what an invitation says, once all else is known to be right: its code serves only once. */
+  readonly join?: (() => Promise<InvitationSettings>) | undefined;
 }
 
 /** What may be said to `create-node` besides. */
@@ -78,13 +80,15 @@ sys.exit("Start this node with: tahoe run")
  */
 export async function createNode(
   path: string,
-  options: CreateNodeOptions,
+  given: CreateNodeOptions,
   allocatePort: AllocatePort,
 ): Promise<readonly string[]> {
-  requireNodeOptions(options);
-  requireClientOptions(options);
-  if (await isAlreadyMade(path, options)) return [`Node already exists in ${quotePath(path)}; nothing was changed`];
+  requireNodeOptions(given);
+  requireClientOptions(given);
+  if (await isAlreadyMade(path, given)) return [`Node already exists in ${quotePath(path)}; nothing was changed`];
   await requireEmpty(path);
+  const options = { ...given, ...(await given.join?.()) };
+  requireClientOptions(options);
   const text = templateOf(options, await chooseLocation(options, allocatePort));
   await writeDirectory(path, text, options.introducer);
   return reportLines(path, options);
@@ -134,7 +138,10 @@ export async function createClient(path: string, options: CreateClientOptions): 
 }
 
 /** What may be said to `create-introducer`. */
-export type CreateIntroducerOptions = Omit<CreateNodeOptions, 'introducer' | 'noStorage' | 'storageDir' | 'helper'>;
+export type CreateIntroducerOptions = Omit<
+  CreateNodeOptions,
+  'introducer' | 'noStorage' | 'storageDir' | 'helper' | 'join'
+>;
 
 /**
  * Makes the directory of an introducer.
@@ -183,7 +190,6 @@ function requireClientOptions(options: CreateClientOptions): void {
   for (const [name, given] of Object.entries(shares)) {
     if (given !== undefined && !/^[+-]?[0-9]+$/.test(given)) throw usage(`--${name} must be an integer`);
   }
-  if (options.join !== undefined) throw usage('--join is not available in this version: it cannot read invitations');
   if (options.hideIp === true) {
     throw usage(
       '--hide-ip was specified but no IP-hiding listener is installed: Tor and I2P are not available in this version',

@@ -120,6 +120,20 @@ t.test('none among the listeners disables all', async (t) => {
   t.equal((await loadConfiguration(path, 'client')).get(options.tubPort), 'disabled');
 });
 
+t.test('an invitation is taken when all else is right, and fills in what it says', async (t) => {
+  const path = join(await temporaryDirectory(t), 'node');
+  let count = 0;
+  const settings = { sharesNeeded: '2', sharesHappy: '3', sharesTotal: '4', nickname: 'ann', introducer: 'pb://x' };
+  const take = () => Promise.resolve({ ...settings, sharesNeeded: ++count === 1 ? 'two' : '2' });
+  await t.rejects(createClient(path, { sharesTotal: 'many', join: take }), { code: 'ERR_USAGE' });
+  t.equal(count, 0, 'the code serves only once: it is not used for nothing');
+  await t.rejects(createClient(path, { join: take }), { code: 'ERR_USAGE', message: /shares-needed/ });
+  await createClient(path, { join: take });
+  const configuration = await loadConfiguration(path, 'client');
+  t.same([configuration.get(options.sharesNeeded), configuration.get(options.nickname)], [2, 'ann']);
+  t.match(await readFile(join(path, 'private/introducers.yaml'), 'utf8'), /furl: pb:\/\/x/);
+});
+
 t.test('options that do not go together are refused before anything is made', async (t) => {
   const path = join(await temporaryDirectory(t), 'node');
   const refused: [options: CreateNodeOptions, message: string | RegExp][] = [
@@ -142,7 +156,6 @@ t.test('options that do not go together are refused before anything is made', as
     [{ hostname: 'h', sharesHappy: '' }, '--shares-happy must be an integer'],
     [{ hostname: 'h', sharesTotal: '1.5' }, '--shares-total must be an integer'],
     [{ hostname: 'h', hideIp: true }, /^--hide-ip was specified but no IP-hiding listener is installed/],
-    [{ hostname: 'h', join: '1-a-b' }, /^--join is not available in this version/],
     [{ hostname: 'h', webport: 'ssl:1' }, /^--webport: 'ssl:1' cannot be listened on: only tcp:/],
     [{ hostname: 'h', nickname: 'a\n[storage]' }, '--nickname must be a single line'],
     [{ hostname: 'h', storageDir: 'a\rb' }, '--storage-dir must be a single line'],

@@ -12,6 +12,8 @@ export const command: CommandModule = {
   },
 
   run(command, context) {
-    return runCreation(command, context, (path) => createClient(path, command.opts<CreationWords>()));
+    return runCreation(command, context, (path, join) =>
+      createClient(path, { ...command.opts<CreationWords>(), join }),
+    );
   },
 };

@@ -8,7 +8,7 @@ import { describeCreation, runCreation } from '../creation.js';
 import type { CreationWords } from '../creation.js';
 
 /** commander reads `--no-storage` as a `storage` that is false. */
-interface NodeWords extends CreationWords, Omit<CreateNodeOptions, 'noStorage'> {
+interface NodeWords extends CreationWords, Omit<CreateNodeOptions, 'noStorage' | 'join'> {
   readonly storage: boolean;
   readonly torExecutable?: string;
   readonly i2pExecutable?: string;
@@ -40,8 +40,9 @@ export const command: CommandModule = {
     const { storage, torExecutable, i2pExecutable, ...options } = command.opts<NodeWords>();
     refuse('--tor-executable', torExecutable);
     refuse('--i2p-executable', i2pExecutable);
-    const create = (path: string) => createNode(path, { ...options, noStorage: !storage }, allocatePort);
-    return runCreation(command, context, create);
+    return runCreation(command, context, (path, join) =>
+      createNode(path, { ...options, join, noStorage: !storage }, allocatePort),
+    );
   },
 };
 
