@@ -57,6 +57,10 @@ export interface ServerStatus {
   readonly lastReceivedDataMs: number | undefined;
   /** How it is reached. */
   readonly dialect: 'https' | 'foolscap' | 'none';
+  /** Whether it was announced for Foolscap alone and is reached over HTTPS all the same. */
+  readonly upgraded: boolean;
+  /** By how much its clock was ahead of ours when it last answered a poll, in milliseconds, to the second. */
+  readonly clockOffsetMs: number | undefined;
   /** Where it was announced; empty where nobody says. */
   readonly origin: string;
   readonly certificate: CertificateState;
@@ -125,7 +129,7 @@ export class Grid {
   /** All known servers, in the order they were announced. */
   status(): ServerStatus[] {
     const { permission } = this.#options;
-    return this.#known.map(({ dialect = 'https', identity, member, origin = '' }) => ({
+    return this.#known.map(({ dialect: announced = 'https', identity, member, origin = '' }) => ({
       serverId: identity.serverId,
       shortName: shortNameOf(identity.serverId),
       nickname: identity.nickname,
@@ -135,7 +139,9 @@ export class Grid {
       availableSpace: member?.version?.availableSpace,
       version: member?.version?.applicationVersion,
       lastReceivedDataMs: member?.lastReceivedDataMs,
-      dialect: member === undefined ? 'none' : dialect,
+      dialect: member === undefined ? 'none' : (member.version?.dialect ?? announced),
+      upgraded: announced === 'foolscap' && member?.version?.dialect === 'https',
+      clockOffsetMs: member?.clockOffsetMs,
       origin,
       certificate: permission?.stateOf(identity.serverId) ?? 'not-needed',
       certificateExpiryMs: permission?.expiryOf(identity.serverId),
