@@ -1,9 +1,8 @@
 /**
  * Introducers of both programs, and storage nodes and clients of both that know nothing but the introducer: over Foolscap
- * where either end speaks nothing else, over HTTPS where both are ours. And a storage node that is started as a container
- * would: an empty volume and three values from the environment.
+ * where either end speaks nothing else, over HTTPS where both are ours. And clients that know nothing but a list.
  */
-import { execFile, spawn } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -11,11 +10,10 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import t from 'tap';
 import type { Test } from 'tap';
-import { allocatePort } from '#node/endpoint.js';
 import { allocatePorts, writeNodeDirectory } from '#test/fixtures/grid-node-directory.js';
 import { commandOf, GridNode, hasReference } from '#test/fixtures/process-grid.js';
 import type { Program } from '#test/fixtures/process-grid.js';
-import { connected, endpointOf, startIntroducer, startNode, temporaryGrid } from './introduced-nodes.js';
+import { connected, startIntroducer, startNode, temporaryGrid } from './introduced-nodes.js';
 
 const encoding = { needed: 1, happy: 1, total: 2 };
 const programs: readonly Program[] = ['ours', 'reference'];
@@ -97,43 +95,11 @@ t.test('ours knows an introducer of ours by its furl, too, over Foolscap', async
   t.match(introducer.output, /introducer running/);
 });
 
-/** As in a container: made by nobody but `create-node` on an empty volume, told the rest by its environment. */
-async function startContainer(t: Test, directory: string, values: Record<string, string>): Promise<void> {
-  const port = await allocatePort();
-  const [file, create] = commandOf('ours', [
-    'create-node',
-    '--listen=tcp',
-    '--hostname=127.0.0.1',
-    '--webport=none',
-    directory,
-  ]);
-  await promisify(execFile)(file, create);
-  const environment = {
-    TAHOE_NODE_TUB_PORT: endpointOf(port),
-    TAHOE_NODE_TUB_LOCATION: `tcp:127.0.0.1:${String(port)}`,
-    ...values,
-  };
-  const [, run] = commandOf('ours', ['run', directory]);
-  const child = spawn(file, run, {
-    stdio: ['pipe', 'pipe', 'inherit'],
-    env: { PATH: process.env.PATH, ...environment },
-  });
-  t.teardown(() => child.kill('SIGKILL'));
-  let output = '';
-  await new Promise<void>((resolve, reject) => {
-    child.stdout.on('data', (piece: Buffer) => {
-      output += piece.toString();
-      if (output.includes('client running')) resolve();
-    });
-    child.once('exit', () => reject(new Error(output)));
-  });
-}
-
-t.test('a storage node with a volume and three values joins by an introducer, and by a list without one', async (t) => {
+t.test('two clients of one list reach the same servers with no introducer, and when the list is gone', async (t) => {
   const root = await temporaryGrid(t);
   const introducer = await startIntroducer(t, 'ours', join(root, 'introducer'));
   const nurl = (await introducer.read('private/introducer.nurl')).trim();
-  await startContainer(t, join(root, 'volume'), { TAHOE_CLIENT_INTRODUCER_FURL: nurl });
+  await start(t, 'ours', 'storage', join(root, 'storage'), nurl);
   const gateway = await start(t, 'ours', 'gateway', join(root, 'gateway'), nurl);
   await connected(gateway, 1);
   const capability = await upload(gateway, 'through an introducer, '.repeat(100));
@@ -145,9 +111,9 @@ t.test('a storage node with a volume and three values joins by an introducer, an
     return (await promisify(execFile)(file, [program, '-c', join(root, 'manager'), ...words])).stdout;
   };
   await manage('create');
-  await manage('add', 'one', (await readFile(join(root, 'volume/node.pubkey'), 'utf8')).trim());
+  await manage('add', 'one', (await readFile(join(root, 'storage/node.pubkey'), 'utf8')).trim());
   await manage('sign', 'one', '30');
-  const list = await manage('publish', join(root, 'volume/private/announcement.yaml'));
+  const list = await manage('publish', join(root, 'storage/private/announcement.yaml'));
   const host = createServer((_request, response) => response.writeHead(200, { etag: '"1"' }).end(list));
   await new Promise<void>((resolve) => host.listen(0, '127.0.0.1', resolve));
   t.teardown(() => {
