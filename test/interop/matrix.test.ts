@@ -12,6 +12,8 @@ import { join } from 'node:path';
 import t from 'tap';
 import type { Test } from 'tap';
 import { formatBase32 } from '#core/base32.js';
+import { compareClocks } from '#node/clock-comparison.js';
+import type { GridReport } from '#node/grid-report.js';
 import { seededBytes } from '#test/fixtures/crypto.js';
 import { hasReference, inPairs } from '#test/fixtures/process-grid.js';
 import type { GridNode, Program } from '#test/fixtures/process-grid.js';
@@ -152,11 +154,13 @@ async function requireDialect(t: Test, gateway: GridNode, dialect: Dialect, stat
     return;
   }
   const report = await fetch(`${await gateway.url()}tallac/v1/grid`);
-  const { servers } = (await report.json()) as { servers: { dialect: string }[] };
+  const { servers } = (await report.json()) as Pick<GridReport, 'servers'>;
   t.ok(
     servers.every((server) => server.dialect === dialect.toLowerCase()),
     `${gateway.name} over ${dialect}`,
   );
+  if (dialect === 'HTTPS')
+    t.strictSame(compareClocks(servers).length, 1, 'each tells its time, which is this machine’s');
 }
 
 async function tryGrid(t: Test, introducedBy: Program, storedBy: Program): Promise<void> {
@@ -183,9 +187,7 @@ async function tryGrid(t: Test, introducedBy: Program, storedBy: Program): Promi
     });
     for (const writer of gateways) {
       for (const reader of gateways) {
-        const row = [introducedBy, storedBy, writer.program, reader.program].map(
-          (program) => names[program],
-        );
+        const row = [introducedBy, storedBy, writer.program, reader.program].map((program) => names[program]);
         await tryCell(t, row.join(' | '), dialect, { writer, reader, storage, seed: `${row.join(', ')}, ${dialect}` });
       }
     }
