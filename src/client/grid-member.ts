@@ -63,12 +63,12 @@ export class GridMember {
   #cancelTimer: () => void = () => undefined;
   #running: Promise<void> | undefined;
 
-  /** Takes over `server`: closing the member closes it. */
-  constructor(server: StorageServer, environment: MemberEnvironment) {
+  /** Takes over `server`: closing the member closes it. @param firstDelayMs - when it is asked for the first time. */
+  constructor(server: StorageServer, environment: MemberEnvironment, firstDelayMs = 0) {
     this.#inner = server;
     this.#environment = environment;
     this.server = new WatchedServer(server, this);
-    this.#schedule(0);
+    this.#schedule(firstDelayMs);
   }
 
   /** Whether the last poll was answered, and no connection has failed since. */

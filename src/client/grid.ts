@@ -70,6 +70,9 @@ export interface ServerStatus {
   readonly latencyMs: number | undefined;
 }
 
+/** So many new servers are asked at once, and as many more after each of these pauses: thousands may be announced. */
+const FIRST_POLLS_AT_ONCE = 32;
+const FIRST_POLLS_PAUSE_MS = 50;
 const UNSUPPORTED = 'unsupported: it has no address (NURL) for HTTPS that can be used';
 
 /** Polls its servers from its construction until `close`. */
@@ -95,9 +98,14 @@ export class Grid {
     const limits = { ...defaultPollLimits, ...this.#options.limits };
     const before = new Map(this.#known.map(({ member, server }) => [server, member]));
     const environment = { clock, random, log, limits, changed: () => this.changed() };
+    let newCount = 0;
+    const admit = (server: StorageServer): GridMember => {
+      const delayMs = Math.floor(newCount++ / FIRST_POLLS_AT_ONCE) * FIRST_POLLS_PAUSE_MS;
+      return new GridMember(server, environment, delayMs);
+    };
     this.#known = servers.map((known) => ({
       ...known,
-      member: before.get(known.server) ?? (known.server && new GridMember(known.server, environment)),
+      member: before.get(known.server) ?? (known.server && admit(known.server)),
     }));
     const stays = new Set(this.#members());
     for (const member of before.values()) if (member !== undefined && !stays.has(member)) this.#leave(member);

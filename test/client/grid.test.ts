@@ -147,6 +147,19 @@ t.test('a server that fails is asked after 1 s, 2 s, 4 s … 60 s, each shortene
   t.equal(grid.status()[0]?.version, 'memory', 'what it last said stays');
 });
 
+t.test('of many new servers some are asked at a time', async (t) => {
+  const servers = Array.from({ length: 100 }, (_, i) => new PolledServer(String(i)));
+  const { clock } = createScene(t, servers);
+  const asked = (): number => servers.filter(({ pollCount }) => pollCount > 0).length;
+  const counts: number[] = [];
+  for (const ms of [1, 50, 50, 50]) {
+    clock.advance(ms);
+    await settle();
+    counts.push(asked());
+  }
+  t.same(counts, [32, 64, 96, 100]);
+});
+
 t.test('what was seen as it answered decides on its dialect, and says how far its clock is', async (t) => {
   const server = new PolledServer('one');
   const version = await new MemoryServer('x').version();
