@@ -13,6 +13,7 @@ WORKDIR /build
 COPY package.json package-lock.json .npmrc tsconfig.json ./
 COPY src src
 COPY storage storage
+COPY introducer introducer
 COPY scripts scripts
 RUN npm ci --ignore-scripts && npm run build:product && npm prune --omit=dev --ignore-scripts
 

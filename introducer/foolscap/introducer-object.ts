@@ -125,24 +125,26 @@ class Outbox {
 
   /** Begins to send, unless that is under way. */
   send(): void {
-    if (this.#isSending || this.#waiting.size === 0) return;
-    this.#isSending = true;
-    this.#sendAll()
-      .catch((error: unknown) => {
-        this.#log.info('subscriber not told', { reason: reasonOf(error) });
-        this.#waiting.clear();
-      })
-      .finally(() => {
-        this.#isSending = false;
-      });
+    if (!this.#isSending) void this.#sendAll();
   }
 
+  /** Never throws. Nothing may come between the last look at what waits and the word that nobody sends any more. */
   async #sendAll(): Promise<void> {
-    while (this.#waiting.size > 0 && this.#subscriber.connected) {
-      const batch = [...this.#waiting].slice(0, ANNOUNCEMENTS_A_CALL);
-      for (const [index] of batch) this.#waiting.delete(index);
-      const tuples = batch.map(([, { signed }]) => formatAnnouncementTuple(signed));
-      await this.#subscriber.call('announce_v2', [new ValueSet(tuples)]);
+    this.#isSending = true;
+    try {
+      while (this.#waiting.size > 0 && this.#subscriber.connected) await this.#sendSome();
+    } catch (error) {
+      this.#log.info('subscriber not told', { reason: reasonOf(error) });
+      this.#waiting.clear();
+    } finally {
+      this.#isSending = false;
     }
+  }
+
+  async #sendSome(): Promise<void> {
+    const batch = [...this.#waiting].slice(0, ANNOUNCEMENTS_A_CALL);
+    for (const [index] of batch) this.#waiting.delete(index);
+    const tuples = batch.map(([, { signed }]) => formatAnnouncementTuple(signed));
+    await this.#subscriber.call('announce_v2', [new ValueSet(tuples)]);
   }
 }

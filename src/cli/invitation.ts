@@ -22,7 +22,7 @@ export function invitationOptions(context: CommandContext, signal: AbortSignal):
     appId: context.wormholeAppId ?? APP_ID_DEFAULT,
     random: nodeRandom,
     clock: context.clock,
-    report: (line) => writeLine(context.stdout, line),
+    report: (line) => (context.isQuiet ? Promise.resolve() : writeLine(context.stdout, line)),
     signal,
   };
 }
@@ -34,9 +34,10 @@ export async function joinWith(
   signal: AbortSignal,
 ): Promise<InvitationSettings> {
   const code = parseWormholeCode(word === '-' ? await text(context.stdin) : word);
-  const report = (line: string): Promise<void> => writeLine(context.stdout, line);
+  const options = invitationOptions(context, signal);
+  const { report } = options;
   await report(`Opening wormhole with code '${code.text}'`);
-  const settings = await joinByCode(code, invitationOptions(context, signal));
+  const settings = await joinByCode(code, options);
   const { introducer, nickname, sharesHappy = '7', sharesNeeded = '3', sharesTotal = '10' } = settings;
   await report(`Encoding: ${sharesNeeded} of ${sharesTotal} shares, on at least ${sharesHappy} servers`);
   await report('Overriding the following config:');

@@ -30,39 +30,28 @@ export interface ConnectionLaneOptions {
 
 /** A bounded pool of connections. The connector is not closed with it. */
 export class ConnectionLane {
-  readonly #pool: Pool;
-  readonly #clock: Clock;
-  readonly #callCountMax: number;
+  readonly #options: ConnectionLaneOptions;
+  /** Made for the first call: of thousands of servers that may be announced few are ever asked for anything. */
+  #pool: Pool | undefined;
   #callCount = 0;
 
   constructor(options: ConnectionLaneOptions) {
-    const { authority, connector, clock, connectionCountMax, callCountMax, idleTimeoutMs } = options;
-    this.#clock = clock;
-    this.#callCountMax = callCountMax;
-    this.#pool = new Pool(`https://${authority}`, {
-      connect: connector.connect,
-      connections: connectionCountMax,
-      pipelining: 1,
-      allowH2: false,
-      maxHeaderSize: HEAD_SIZE_MAX,
-      keepAliveTimeout: idleTimeoutMs,
-      keepAliveMaxTimeout: idleTimeoutMs,
-      headersTimeout: 0,
-      bodyTimeout: 0,
-    });
+    this.#options = options;
   }
 
   /** One request and its reply. @throws ERR_TOO_MANY when too many calls are there already; else as `exchange`. */
   async exchange(request: ExchangeRequest): Promise<ExchangeReply> {
-    if (this.#callCount >= this.#callCountMax) {
+    const { callCountMax, clock } = this.#options;
+    if (this.#callCount >= callCountMax) {
       throw new TahoeError('ERR_TOO_MANY', {
         what: `calls waiting for server ${request.shortName}`,
-        limit: this.#callCountMax,
+        limit: callCountMax,
       });
     }
     this.#callCount += 1;
     try {
-      return await exchange(this.#pool, request, this.#clock);
+      this.#pool ??= openPool(this.#options);
+      return await exchange(this.#pool, request, clock);
     } finally {
       this.#callCount -= 1;
     }
@@ -70,6 +59,20 @@ export class ConnectionLane {
 
   /** Ends the connections; calls in progress fail with ERR_CANCELLED. */
   async close(): Promise<void> {
-    await this.#pool.destroy();
+    await this.#pool?.destroy();
   }
+}
+
+function openPool({ authority, connectionCountMax, connector, idleTimeoutMs }: ConnectionLaneOptions): Pool {
+  return new Pool(`https://${authority}`, {
+    connect: connector.connect,
+    connections: connectionCountMax,
+    pipelining: 1,
+    allowH2: false,
+    maxHeaderSize: HEAD_SIZE_MAX,
+    keepAliveTimeout: idleTimeoutMs,
+    keepAliveMaxTimeout: idleTimeoutMs,
+    headersTimeout: 0,
+    bodyTimeout: 0,
+  });
 }

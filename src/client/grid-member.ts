@@ -7,10 +7,9 @@
  */
 import type { Clock, Log, Random } from '#core/environment.js';
 import { isTahoeError, reasonOf } from '#core/errors.js';
-import type { StorageVersion } from '#wire/storage.js';
 import { StorageServerDecorator } from './storage-server-decorator.js';
 import type { Call, OperationName } from './storage-server-decorator.js';
-import type { CallOptions, StorageServer } from './storage-server.js';
+import type { CallOptions, ServerVersion, StorageServer } from './storage-server.js';
 
 /** How often a server is asked for its version, in milliseconds. */
 export interface PollLimits {
@@ -53,9 +52,10 @@ export class GridMember {
   #connected = false;
   #tried = false;
   #connectionStatus = 'connecting';
-  #version: StorageVersion | undefined;
+  #version: ServerVersion | undefined;
   #lastReceivedDataMs: number | undefined;
   #latencyMs: number | undefined;
+  #clockOffsetMs: number | undefined;
   #lastReplyMs = -Infinity;
   #failureCount = 0;
   #pollStartMs = -Infinity;
@@ -63,12 +63,12 @@ export class GridMember {
   #cancelTimer: () => void = () => undefined;
   #running: Promise<void> | undefined;
 
-  /** Takes over `server`: closing the member closes it. */
-  constructor(server: StorageServer, environment: MemberEnvironment) {
+  /** Takes over `server`: closing the member closes it. @param firstDelayMs - when it is asked for the first time. */
+  constructor(server: StorageServer, environment: MemberEnvironment, firstDelayMs = 0) {
     this.#inner = server;
     this.#environment = environment;
     this.server = new WatchedServer(server, this);
-    this.#schedule(0);
+    this.#schedule(firstDelayMs);
   }
 
   /** Whether the last poll was answered, and no connection has failed since. */
@@ -87,7 +87,7 @@ export class GridMember {
   }
 
   /** Its last answer; undefined before the first. */
-  get version(): StorageVersion | undefined {
+  get version(): ServerVersion | undefined {
     return this.#version;
   }
 
@@ -99,6 +99,11 @@ export class GridMember {
   /** How long the last answer to a poll took, in milliseconds. */
   get latencyMs(): number | undefined {
     return this.#latencyMs;
+  }
+
+  /** By how much its clock was ahead of ours at the last poll, in milliseconds, to the second; undefined where it does not say. */
+  get clockOffsetMs(): number | undefined {
+    return this.#clockOffsetMs;
   }
 
   /** Some call was answered. */
@@ -133,6 +138,8 @@ export class GridMember {
     try {
       this.#version = await this.#inner.version({ timeoutMs: limits.timeoutMs, signal: this.#closing.signal });
       this.#latencyMs = clock.monotonicMs() - this.#pollStartMs;
+      const { serverTimeMs } = this.#version;
+      this.#clockOffsetMs = serverTimeMs === undefined ? undefined : serverTimeMs - clock.nowMs();
       if (!this.#connected) log.info('server-connected', { server: this.#inner.shortName });
       this.#connect();
       this.noteAnswer();

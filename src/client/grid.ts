@@ -57,6 +57,10 @@ export interface ServerStatus {
   readonly lastReceivedDataMs: number | undefined;
   /** How it is reached. */
   readonly dialect: 'https' | 'foolscap' | 'none';
+  /** Whether it was announced for Foolscap alone and is reached over HTTPS all the same. */
+  readonly upgraded: boolean;
+  /** By how much its clock was ahead of ours when it last answered a poll, in milliseconds, to the second. */
+  readonly clockOffsetMs: number | undefined;
   /** Where it was announced; empty where nobody says. */
   readonly origin: string;
   readonly certificate: CertificateState;
@@ -66,6 +70,9 @@ export interface ServerStatus {
   readonly latencyMs: number | undefined;
 }
 
+/** So many new servers are asked at once, and as many more after each of these pauses: thousands may be announced. */
+const FIRST_POLLS_AT_ONCE = 32;
+const FIRST_POLLS_PAUSE_MS = 50;
 const UNSUPPORTED = 'unsupported: it has no address (NURL) for HTTPS that can be used';
 
 /** Polls its servers from its construction until `close`. */
@@ -91,9 +98,14 @@ export class Grid {
     const limits = { ...defaultPollLimits, ...this.#options.limits };
     const before = new Map(this.#known.map(({ member, server }) => [server, member]));
     const environment = { clock, random, log, limits, changed: () => this.changed() };
+    let newCount = 0;
+    const admit = (server: StorageServer): GridMember => {
+      const delayMs = Math.floor(newCount++ / FIRST_POLLS_AT_ONCE) * FIRST_POLLS_PAUSE_MS;
+      return new GridMember(server, environment, delayMs);
+    };
     this.#known = servers.map((known) => ({
       ...known,
-      member: before.get(known.server) ?? (known.server && new GridMember(known.server, environment)),
+      member: before.get(known.server) ?? (known.server && admit(known.server)),
     }));
     const stays = new Set(this.#members());
     for (const member of before.values()) if (member !== undefined && !stays.has(member)) this.#leave(member);
@@ -125,7 +137,7 @@ export class Grid {
   /** All known servers, in the order they were announced. */
   status(): ServerStatus[] {
     const { permission } = this.#options;
-    return this.#known.map(({ dialect = 'https', identity, member, origin = '' }) => ({
+    return this.#known.map(({ dialect: announced = 'https', identity, member, origin = '' }) => ({
       serverId: identity.serverId,
       shortName: shortNameOf(identity.serverId),
       nickname: identity.nickname,
@@ -135,7 +147,9 @@ export class Grid {
       availableSpace: member?.version?.availableSpace,
       version: member?.version?.applicationVersion,
       lastReceivedDataMs: member?.lastReceivedDataMs,
-      dialect: member === undefined ? 'none' : dialect,
+      dialect: member === undefined ? 'none' : (member.version?.dialect ?? announced),
+      upgraded: announced === 'foolscap' && member?.version?.dialect === 'https',
+      clockOffsetMs: member?.clockOffsetMs,
       origin,
       certificate: permission?.stateOf(identity.serverId) ?? 'not-needed',
       certificateExpiryMs: permission?.expiryOf(identity.serverId),

@@ -28,6 +28,12 @@ export interface BodyBound {
 /** Why a reply cannot be used, in words that follow a colon. Becomes the reason of an ERR_SERVER_REPLY. */
 export class UnusableReply extends Error {}
 
+/** What the server's clock said, Unix milliseconds to the second; undefined where it said nothing that is a time. */
+export function timeOf({ date }: ReplyHeaders): number | undefined {
+  const timeMs = typeof date === 'string' ? Date.parse(date) : NaN;
+  return Number.isNaN(timeMs) ? undefined : timeMs;
+}
+
 /** A body that is CBOR. @throws UnusableReply when its head does not say so. */
 export function boundCbor(_status: number, headers: ReplyHeaders): BodyBound {
   checkMediaType(headers, CBOR_MEDIA_TYPE);

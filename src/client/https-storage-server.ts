@@ -25,7 +25,7 @@ import {
   SHARE_MEDIA_TYPE,
   storagePath,
 } from '#wire/storage.js';
-import type { AllocateReply, ByteRange, StorageVersion } from '#wire/storage.js';
+import type { AllocateReply, ByteRange } from '#wire/storage.js';
 import { decodeReadTestWriteReply, mutablePath } from '#wire/storage-mutable.js';
 import type { ReadTestWriteReply } from '#wire/storage-mutable.js';
 import { ConnectionLane } from './connection-lane.js';
@@ -43,7 +43,7 @@ import {
   readTestWriteOperation,
 } from './https-operations.js';
 import type { Operation } from './https-operations.js';
-import { boundCbor, boundIgnored, checkAllocated, describeStatus, UnusableReply } from './https-replies.js';
+import { boundCbor, boundIgnored, checkAllocated, describeStatus, timeOf, UnusableReply } from './https-replies.js';
 import { defaultHttpsLimits } from './https-limits.js';
 import type { HttpsLimits } from './https-limits.js';
 import { PinnedConnector } from './pinned-connector.js';
@@ -54,6 +54,7 @@ import type {
   SecretAllocateRequest,
   SecretReadTestWriteRequest,
   ServerIdentity,
+  ServerVersion,
   ShareSecrets,
   StorageServer,
 } from './storage-server.js';
@@ -121,15 +122,20 @@ export class HttpsStorageServer implements StorageServer {
     return this.#connector.connectionCount;
   }
 
-  async version(options?: CallOptions): Promise<StorageVersion> {
+  async version(options?: CallOptions): Promise<ServerVersion> {
+    let serverTimeMs: number | undefined;
+    const boundBody: Operation['boundBody'] = (status, headers) => {
+      serverTimeMs = timeOf(headers);
+      return boundCbor(status, headers);
+    };
     const version = await this.#askCbor(
-      { what: 'the version', method: 'GET', path: storagePath.version, statuses: [200] },
+      { what: 'the version', method: 'GET', path: storagePath.version, statuses: [200], boundBody },
       decodeVersion,
       options,
       this.#versionLane,
     );
     this.#isOwnKind = version.applicationVersion.startsWith(OWN_VERSION);
-    return version;
+    return { ...version, dialect: 'https', serverTimeMs };
   }
 
   async allocate(

@@ -10,6 +10,7 @@ import type { Clock, Log, Random } from '#core/environment.js';
 import { isTahoeError, reasonOf } from '#core/errors.js';
 import { parseAnnouncement } from '#wire/announcement.js';
 import type { AnnouncementMemory } from '#wire/announcement-memory.js';
+import type { OfferOutcome } from '#wire/announcement-table.js';
 import { STORAGE_SERVICE } from '#wire/signed-announcement.js';
 import type { SignedAnnouncement, VerifiedAnnouncement } from '#wire/signed-announcement.js';
 import { pause } from './deadline.js';
@@ -22,6 +23,8 @@ const BACK_OFF_MAX_MS = 60_000;
 const TELL_DELAY_MS = 100;
 /** How often a node that only announces does so again. */
 const REPUBLISH_MS = 300_000;
+/** How many announcements are verified in one turn of the event loop: an introducer may tell of thousands at once. */
+export const HEARD_PER_TURN = 32;
 /** How many announcements that are refused the log names of one batch. */
 const REFUSALS_NAMED_MAX = 5;
 
@@ -229,7 +232,12 @@ export async function hearAll(
   memory: AnnouncementMemory,
   { log, name }: { readonly log: Log; readonly name: string },
 ): Promise<boolean> {
-  const outcomes = await Promise.allSettled(announcements.map((announcement) => memory.offer(announcement)));
+  const outcomes: PromiseSettledResult<OfferOutcome>[] = [];
+  for (let i = 0; i < announcements.length; i += HEARD_PER_TURN) {
+    if (i > 0) await new Promise((resolve) => setImmediate(resolve));
+    const some = announcements.slice(i, i + HEARD_PER_TURN);
+    outcomes.push(...(await Promise.allSettled(some.map((announcement) => memory.offer(announcement)))));
+  }
   const refusals = outcomes.filter((outcome) => outcome.status === 'rejected');
   for (const { reason } of refusals.slice(0, REFUSALS_NAMED_MAX)) {
     log.warn('announcement refused', { introducer: name, reason: reasonOf(reason) });

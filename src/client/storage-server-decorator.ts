@@ -3,7 +3,7 @@
  *
  * A decorator says in one place, `around`, what happens around every call; the operations only name themselves.
  */
-import type { AllocateReply, ByteRange, StorageVersion } from '#wire/storage.js';
+import type { AllocateReply, ByteRange } from '#wire/storage.js';
 import type { ReadTestWriteReply } from '#wire/storage-mutable.js';
 import { shortNameOf } from './storage-server.js';
 import type {
@@ -12,6 +12,7 @@ import type {
   SecretAllocateRequest,
   SecretReadTestWriteRequest,
   ServerIdentity,
+  ServerVersion,
   ShareSecrets,
   StorageServer,
 } from './storage-server.js';
@@ -58,7 +59,7 @@ export abstract class StorageServerDecorator implements StorageServer {
 
   abstract close(): Promise<void>;
 
-  version(options: CallOptions = {}): Promise<StorageVersion> {
+  version(options: CallOptions = {}): Promise<ServerVersion> {
     return this.around('version', (server, inner) => server.version(inner), options);
   }
 

@@ -54,6 +54,14 @@ export interface ServerIdentity {
   readonly tubId: Uint8Array;
 }
 
+/** What a server says of itself, and what was seen as it said so. */
+export interface ServerVersion extends StorageVersion {
+  /** Over what it was asked; undefined where there is nothing in between. */
+  readonly dialect?: 'https' | 'foolscap';
+  /** What its clock said, in Unix milliseconds to the second; undefined where it does not say. */
+  readonly serverTimeMs?: number | undefined;
+}
+
 /**
  * What a grid user asks of one server. Storage indexes are 16 bytes, share numbers 0 … 255. Unless a line says
  * otherwise a call throws:
@@ -66,7 +74,7 @@ export interface StorageServer extends ServerIdentity {
   /** The 8 characters behind `v0-`, else the first 8 of the id: how people see the server. */
   readonly shortName: string;
 
-  version(options?: CallOptions): Promise<StorageVersion>;
+  version(options?: CallOptions): Promise<ServerVersion>;
 
   /** Asks for room for shares. What is there already and what was allocated; the rest was refused. */
   allocate(storageIndex: Uint8Array, request: SecretAllocateRequest, options?: CallOptions): Promise<AllocateReply>;

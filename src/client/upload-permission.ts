@@ -1,7 +1,8 @@
 /**
  * Which servers may get new shares: where grid managers are named, only those that one of them has certified.
  *
- * Certificates are verified once, when a server is announced; whether one has expired is asked of the clock each time,
+ * Certificates are verified once, some turns after a server is announced, for thousands may be announced at once; or when
+ * the server is to get something before that. Whether one has expired is asked of the clock each time,
  * so that a server whose certificate ends gets nothing more from that moment on. Reading asks nobody.
  * @see Tahoe-LAFS docs/managed-grid.rst, "Enforcing Grid Managers on Uploads"
  */
@@ -12,8 +13,8 @@ import { verifyCertificate } from '#wire/grid-certificate.js';
 import type { GridCertificate } from '#wire/grid-certificate.js';
 import type { StorageServer } from './storage-server.js';
 
-/** What is said of a server's certificates: nobody asks for them, one is valid, all have expired, or there is none. */
-export type CertificateState = 'not-needed' | 'valid' | 'expired' | 'none';
+/** What is said of a server's certificates: nobody asks for them, one is valid, all have expired, there is none, or not yet. */
+export type CertificateState = 'not-needed' | 'valid' | 'expired' | 'none' | 'unverified';
 
 /** The rule of one client. */
 export class UploadPermission {
@@ -23,6 +24,9 @@ export class UploadPermission {
   readonly #clock: Pick<Clock, 'nowMs'>;
   /** By server id: what was noted last. */
   readonly #noted = new Map<string, readonly GridCertificate[]>();
+  /** Those of them that nobody has looked at yet, and whether somebody is about to. */
+  readonly #unverified = new Set<string>();
+  #isVerifying = false;
   /** By server id: when the last of its certificates ends, Unix milliseconds. */
   readonly #expiries = new Map<string, number>();
 
@@ -39,11 +43,26 @@ export class UploadPermission {
 
   /** Takes note of what a server shows; it takes the place of what it showed before. */
   note({ serverId, certificates }: { serverId: string; certificates: readonly GridCertificate[] }): void {
-    const managers = this.#managers;
-    if (managers === undefined || this.#noted.get(serverId) === certificates) return;
+    if (this.#managers === undefined || this.#noted.get(serverId) === certificates) return;
     this.#noted.set(serverId, certificates);
-    const expiries = certificates
-      .map((certificate) => verifyCertificate(certificate, managers, this.#crypto))
+    this.#unverified.add(serverId);
+    if (!this.#isVerifying) void this.#verifyAll();
+  }
+
+  /** One server in each turn of the event loop. */
+  async #verifyAll(): Promise<void> {
+    this.#isVerifying = true;
+    for (const serverId of this.#unverified) {
+      await new Promise((resolve) => setImmediate(resolve));
+      this.#verify(serverId);
+    }
+    this.#isVerifying = false;
+  }
+
+  #verify(serverId: string): void {
+    if (!this.#unverified.delete(serverId)) return;
+    const expiries = (this.#noted.get(serverId) ?? [])
+      .map((certificate) => verifyCertificate(certificate, this.#managers ?? [], this.#crypto))
       .filter((certified) => certified?.publicKey === `pub-${serverId}`)
       .map((certified) => certified?.expiresMs ?? 0);
     if (expiries.length === 0) this.#expiries.delete(serverId);
@@ -52,6 +71,7 @@ export class UploadPermission {
 
   /** Whether the server may get new shares now. */
   allows(serverId: string): boolean {
+    this.#verify(serverId);
     const state = this.stateOf(serverId);
     return state === 'not-needed' || state === 'valid';
   }
@@ -59,6 +79,7 @@ export class UploadPermission {
   /** What people are told. */
   stateOf(serverId: string): CertificateState {
     if (this.#managers === undefined) return 'not-needed';
+    if (this.#unverified.has(serverId)) return 'unverified';
     const expiresMs = this.#expiries.get(serverId);
     if (expiresMs === undefined) return 'none';
     return expiresMs > this.#clock.nowMs() ? 'valid' : 'expired';

@@ -15,6 +15,7 @@ import { announcementTableLimits } from '#wire/announcement-table.js';
 import { dangerouslyFormatAnnouncement, parseSignedAnnouncement } from '#wire/signed-announcement.js';
 import type { SignedAnnouncement } from '#wire/signed-announcement.js';
 import { fileError, replaceFile, syncDirectory, systemCode } from './durable-file.js';
+import { GroupedWrites } from './grouped-writes.js';
 import { PRIVATE_MODE } from './node-directory.js';
 
 /** So many lines there may be beyond two for each announcement before the file is rewritten. */
@@ -30,12 +31,9 @@ export class AnnouncementLog implements AnnouncementRecord {
   #handle: FileHandle | undefined;
   #lines = 0;
   #bytes = 0;
-  readonly #pending: SignedAnnouncement[] = [];
+  readonly #writes = new GroupedWrites<SignedAnnouncement>((items) => this.#append(items));
   /** Those of the last write: they are on the disk, and those who wait for that may not have noted it yet. */
   #last: readonly SignedAnnouncement[] = [];
-  /** The write that is to come, and the one under way. */
-  #next: Promise<void> | undefined;
-  #writing: Promise<void> = Promise.resolve();
 
   private constructor(path: string, kept: readonly SignedAnnouncement[], current: () => readonly SignedAnnouncement[]) {
     this.#path = path;
@@ -58,24 +56,13 @@ export class AnnouncementLog implements AnnouncementRecord {
 
   /** @throws ERR_FILE, ERR_NO_SPACE: then it is as if it had not come. */
   async keep(announcement: SignedAnnouncement): Promise<void> {
-    this.#pending.push(announcement);
-    await (this.#next ?? this.#writeNext());
+    await this.#writes.add(announcement);
   }
 
   async close(): Promise<void> {
-    await this.#writing;
+    await this.#writes.ended();
     await this.#handle?.close();
     this.#handle = undefined;
-  }
-
-  #writeNext(): Promise<void> {
-    const next = this.#writing.then(() => {
-      this.#next = undefined;
-      return this.#append(this.#pending.splice(0));
-    });
-    this.#next = next;
-    this.#writing = next.catch(() => undefined);
-    return next;
   }
 
   async #append(announcements: readonly SignedAnnouncement[]): Promise<void> {

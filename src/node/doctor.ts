@@ -9,6 +9,7 @@ import { reasonOf } from '#core/errors.js';
 import { readCertificate } from '#wire/grid-certificate.js';
 import { formatTubId, parseCertificatePem } from './certificate.js';
 import { readCertificates } from './certificate-files.js';
+import { compareClocks } from './clock-comparison.js';
 import type { Endpoint } from './config/endpoint-text.js';
 import { parseEndpoint } from './config/endpoint-text.js';
 import { loadConfiguration } from './config/load.js';
@@ -199,7 +200,7 @@ function examineGrid({ introducers, lists, servers }: GridReport, nowMs: number)
     what: 'storage servers',
     sentence,
   });
-  findings.push(...peersByDialect(servers));
+  findings.push(...peersByDialect(servers), ...compareClocks(servers));
   const soon = servers.filter(
     ({ certificateExpiryMs }) => certificateExpiryMs !== null && certificateExpiryMs < nowMs + SOON_MS,
   );
@@ -223,7 +224,7 @@ function peersByDialect(servers: GridReport['servers']): Finding[] {
   }
   const list = [...counts].sort(([a], [b]) => (a < b ? -1 : 1)).map(([peers, count]) => `${String(count)} × ${peers}`);
   if (list.length === 0) return [];
-  const needed = servers.filter(({ dialect }) => dialect === 'foolscap').length;
+  const needed = servers.filter(({ dialect, upgraded }) => dialect === 'foolscap' || upgraded).length;
   const end = needed > 0 ? `; ${String(needed)} still need Foolscap` : '; none needs Foolscap';
   return [{ level: 'ok', what: 'peers', sentence: `${list.join('; ')}${end}` }];
 }

@@ -24,11 +24,15 @@ export interface ReportedServer {
   readonly nickname: string;
   readonly origin: string;
   readonly dialect: Dialect;
+  /** Whether it was announced for Foolscap alone and is reached over HTTPS all the same. */
+  readonly upgraded: boolean;
   readonly connected: boolean;
   readonly connectionStatus: string;
   readonly version: string | null;
   readonly latencyMs: number | null;
   readonly availableSpace: number | null;
+  /** By how much its clock is ahead of this node's, to the second. */
+  readonly clockOffsetMs: number | null;
   readonly certificate: Server['certificate'];
   readonly certificateExpiryMs: number | null;
 }
@@ -69,6 +73,11 @@ export function monitorGrid(metrics: NodeMetrics, joined: JoinedGrid): void {
     'Known servers that are reached only over Foolscap.',
     count('foolscap', false),
   );
+  metrics.addGauge(
+    'tallac_servers_upgraded',
+    'Known servers that were announced for Foolscap alone and are reached over HTTPS.',
+    () => reportGrid(joined).servers.filter(({ upgraded }) => upgraded).length,
+  );
   metrics.addGauge('tallac_servers_connected_https', 'Those over HTTPS that answer.', count('https', true));
   metrics.addGauge('tallac_servers_connected_foolscap', 'Those over Foolscap that answer.', count('foolscap', true));
   const introducersOver = (dialect: Dialect) => (): number =>
@@ -81,10 +90,11 @@ export function monitorGrid(metrics: NodeMetrics, joined: JoinedGrid): void {
 }
 
 function reportServer(server: Server): ReportedServer {
-  const { availableSpace, certificateExpiryMs = null, latencyMs, version = null } = server;
-  const { certificate, connected, connectionStatus, dialect, nickname, origin, serverId } = server;
+  const { availableSpace, certificateExpiryMs = null, clockOffsetMs = null, latencyMs, version = null } = server;
+  const { certificate, connected, connectionStatus, dialect, nickname, origin, serverId, upgraded } = server;
   return {
-    ...{ serverId, nickname, origin, dialect, connected, connectionStatus, version, certificate, certificateExpiryMs },
+    ...{ serverId, nickname, origin, dialect, upgraded, connected, connectionStatus, version },
+    ...{ certificate, certificateExpiryMs, clockOffsetMs },
     latencyMs: latencyMs === undefined ? null : Math.round(latencyMs * 10) / 10,
     availableSpace: availableSpace === undefined ? null : Number(availableSpace),
   };

@@ -89,10 +89,10 @@ async function openIntroducer({
   const introducer = new Introducer(memory, clock);
   const { metrics } = monitor ?? {};
   metrics?.addGauge('tallac_announcements', 'Announcements that are known.', () => introducer.announcements().length);
-  for (const dialect of ['https', 'foolscap'] as const) {
-    const count = (): number => introducer.subscribers().filter((one) => one.dialect === dialect).length;
-    metrics?.addGauge(`tallac_introducer_subscribers_${dialect}`, `Subscribers over ${dialect}.`, count);
-  }
+  const count = (dialect: 'https' | 'foolscap') => (): number =>
+    introducer.subscribers().filter((one) => one.dialect === dialect).length;
+  metrics?.addGauge('tallac_introducer_subscribers_https', 'Subscribers over https.', count('https'));
+  metrics?.addGauge('tallac_introducer_subscribers_foolscap', 'Subscribers over foolscap.', count('foolscap'));
   return introducer;
 }
 

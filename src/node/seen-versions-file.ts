@@ -26,6 +26,7 @@ import { TahoeError } from '#core/errors.js';
 import { SEEN_FILES_MAX, SeenTable } from '#client/mutable/seen-versions.js';
 import type { SeenVersion, SeenVersions } from '#client/mutable/seen-versions.js';
 import { fileError, replaceFile, syncDirectory, systemCode } from './durable-file.js';
+import { GroupedWrites } from './grouped-writes.js';
 
 const BODY_SIZE = 56;
 const CODE_SIZE = 16;
@@ -53,10 +54,7 @@ export class SeenVersionsFile implements SeenVersions {
   readonly #table: SeenTable;
   #records = 0;
   #handle: FileHandle | undefined;
-  readonly #pending: Uint8Array[] = [];
-  /** The write that is to come, and the one under way. */
-  #next: Promise<void> | undefined;
-  #writing: Promise<void> = Promise.resolve();
+  readonly #writes = new GroupedWrites<Uint8Array>((items) => this.#append(items));
 
   private constructor(options: SeenVersionsOptions) {
     this.#options = options;
@@ -79,23 +77,11 @@ export class SeenVersionsFile implements SeenVersions {
   /** @throws ERR_FILE, ERR_NO_SPACE: then it is known until the node stops, and no longer. */
   async saw(storageIndex: Uint8Array, version: SeenVersion): Promise<void> {
     if (!this.#table.raise(storageIndex, version)) return;
-    this.#pending.push(this.#encode(storageIndex, version));
-    await (this.#next ?? this.#writeNext());
-  }
-
-  /** All that comes while the disk is busy is written and synced together. */
-  #writeNext(): Promise<void> {
-    const next = this.#writing.then(() => {
-      this.#next = undefined;
-      return this.#append(this.#pending.splice(0));
-    });
-    this.#next = next;
-    this.#writing = next.catch(() => undefined);
-    return next;
+    await this.#writes.add(this.#encode(storageIndex, version));
   }
 
   async close(): Promise<void> {
-    await this.#writing;
+    await this.#writes.ended();
     await this.#handle?.close();
     this.#handle = undefined;
   }

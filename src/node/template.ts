@@ -35,17 +35,7 @@ export function renderTemplate(values: TemplateValues): string {
 
 [node]
 nickname = ${written('nickname', values.nickname)}
-reveal-IP-address = true
-web.port = ${written('webport', values.webPort)}
-web.static = public_html
-tub.port = ${written('port', values.tubPort)}
-tub.location = ${written('location', values.tubLocation)}
-
-#log_gatherer.furl =
-#timeout.keepalive =
-#timeout.disconnect =
-#ssh.port = 8022
-#ssh.authorized_keys_file = ~/.ssh/authorized_keys
+${nodeSection(values)}
 
 [client]
 helper.furl =
@@ -86,7 +76,13 @@ export function renderIntroducerTemplate(values: Pick<TemplateValues, 'tubPort' 
 
 [node]
 nickname =
-reveal-IP-address = true
+${nodeSection(values)}
+`;
+}
+
+/** What both have after the nickname. */
+function nodeSection(values: Pick<TemplateValues, 'tubPort' | 'tubLocation' | 'webPort'>): string {
+  return `reveal-IP-address = true
 web.port = ${written('webport', values.webPort)}
 web.static = public_html
 tub.port = ${written('port', values.tubPort)}
@@ -96,8 +92,7 @@ tub.location = ${written('location', values.tubLocation)}
 #timeout.keepalive =
 #timeout.disconnect =
 #ssh.port = 8022
-#ssh.authorized_keys_file = ~/.ssh/authorized_keys
-`;
+#ssh.authorized_keys_file = ~/.ssh/authorized_keys`;
 }
 
 /** A value on its line: one line, percent signs doubled. */

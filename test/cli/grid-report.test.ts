@@ -2,6 +2,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
+import { compareClocks } from '#node/clock-comparison.js';
 import { examineNode } from '#node/doctor.js';
 import type { GridReport } from '#node/grid-report.js';
 import { ManualClock } from '#test/fixtures/clock.js';
@@ -16,11 +17,13 @@ const server = {
   nickname: 'Alice\u001b[2J',
   origin: 'introducer default',
   dialect: 'https',
+  upgraded: false,
   connected: true,
   connectionStatus: 'connected',
   version: 'tallac/1',
   latencyMs: 12.5,
   availableSpace: 5_000_000_000,
+  clockOffsetMs: 0,
   certificate: 'valid',
   certificateExpiryMs: 1_700_000_000_000,
 } as const;
@@ -33,8 +36,10 @@ const old = {
   certificate: 'not-needed',
   latencyMs: null,
   availableSpace: null,
+  clockOffsetMs: null,
   certificateExpiryMs: null,
 } as const;
+const upgraded = { ...server, nickname: 'Bob', upgraded: true };
 const link = {
   name: 'default',
   dialect: 'foolscap',
@@ -44,7 +49,7 @@ const link = {
   announcementCount: 2,
 } as const;
 const list = { name: 'pub-v0-abcdefgh', number: 7, expiresMs: 5, isExpired: true, problem: undefined };
-const report: GridReport = { servers: [server, old], introducers: [link], lists: [list] };
+const report: GridReport = { servers: [server, old, upgraded], introducers: [link], lists: [list] };
 
 t.test('grid servers: a line for each, and JSON', async (t) => {
   const directory = await temporaryDirectory(t);
@@ -54,6 +59,7 @@ t.test('grid servers: a line for each, and JSON', async (t) => {
   t.same(plain.stdout.split('\n'), [
     `${serverIdOf(1).slice(3, 11)}  Alice?[2J  https  connected  12.5 ms  5.0 GB free  tallac/1  certificate: valid  from introducer default`,
     `${serverIdOf(1).slice(3, 11)}  Alice?[2J  foolscap  gone  from introducer default`,
+    `${serverIdOf(1).slice(3, 11)}  Bob  https (announced by a furl alone)  connected  12.5 ms  5.0 GB free  tallac/1  certificate: valid  from introducer default`,
     'introducer default (foolscap): nothing listens; 2 announcements',
     'list pub-v0-abcdefgh: number 7; it has expired',
     '',
@@ -93,6 +99,9 @@ t.test('doctor: of a directory that is well, and of one that is not', async (t) 
   t.match(broken.stdout, /^PROBLEM the configuration: .*contains unknown section \[nonsense\]/m);
 });
 
+const sentencesOf = (servers: GridReport['servers']): string[] =>
+  compareClocks(servers).map(({ level, sentence, what }) => `${level} ${what}: ${sentence}`);
+
 t.test('doctor: clocks, certificates, and peers by dialect and version', async (t) => {
   const directory = await temporaryDirectory(t);
   await runInPlace(['create-node', '--listen=tcp', '--hostname=127.0.0.1', '-p', 'none', 'node'], directory);
@@ -125,8 +134,18 @@ t.test('doctor: clocks, certificates, and peers by dialect and version', async (
   t.match(said, /^ok the store: it is in/m);
   t.match(said, /^problem introducer default: nothing listens \(foolscap\)$/m);
   t.match(said, /^problem server list pub-v0-abcdefgh: it has expired/m);
-  t.match(said, /^note storage servers: 1 of 2 are connected$/m);
-  t.match(said, /^ok peers: 1 × foolscap, version unknown; 1 × https, tallac\/1; 1 still need Foolscap$/m);
+  t.match(said, /^note storage servers: 2 of 3 are connected$/m);
+  t.match(said, /^ok peers: 1 × foolscap, version unknown; 2 × https, tallac\/1; 2 still need Foolscap$/m);
+  t.match(said, /^ok the servers' clocks: 2 of 2 agree with this machine's$/m);
+  t.same(compareClocks([old]), [], 'nobody tells');
+  const far = { ...server, clockOffsetMs: 3 * 3_600_000 };
+  t.same(sentencesOf([server, far]), [
+    "ok the servers' clocks: 1 of 2 agree with this machine's",
+    `note server ${serverIdOf(1).slice(0, 11)}: its clock is 3 h ahead; tell who runs it, or look at this machine's`,
+  ]);
+  t.same(sentencesOf([server, far, { ...far, clockOffsetMs: 90_000 }]), [
+    "problem the servers' clocks: most of 3 servers say that this machine's clock is 90 s behind; set it, or certificates and lists look wrong",
+  ]);
   clock.nowMs = () => Date.UTC(2001, 0, 1);
   const early = await examineNode({ directory: path, environment: {}, clock, report: undefined });
   t.match(early[0], { level: 'problem', what: 'the clock', sentence: /which is too early; set it/ });

@@ -7,8 +7,7 @@ import { silentLog } from '#core/environment.js';
 import type { LogFacts } from '#core/environment.js';
 import { TahoeError } from '#core/errors.js';
 import { Grid } from '#client/grid.js';
-import type { CallOptions } from '#client/storage-server.js';
-import type { StorageVersion } from '#wire/storage.js';
+import type { CallOptions, ServerVersion } from '#client/storage-server.js';
 import { ManualClock, settle } from '#test/fixtures/clock.js';
 import { crypto, seededBytes, seededRandom } from '#test/fixtures/crypto.js';
 import { MemoryServer } from '#test/fixtures/memory-server.js';
@@ -24,7 +23,7 @@ class PolledServer extends MemoryServer {
   pollCount = 0;
   options: CallOptions | undefined;
   closed = false;
-  answer: () => Promise<StorageVersion>;
+  answer: () => Promise<ServerVersion>;
 
   constructor(name: string) {
     super(name);
@@ -32,14 +31,14 @@ class PolledServer extends MemoryServer {
     this.answer = () => version;
   }
 
-  override version(options?: CallOptions): Promise<StorageVersion> {
+  override version(options?: CallOptions): Promise<ServerVersion> {
     this.pollCount += 1;
     this.options = options;
-    return new Promise((resolve, reject) => {
-      options?.signal?.addEventListener('abort', () => {
-        reject(new TahoeError('ERR_CANCELLED', { what: 'it' }));
-      });
-      this.answer().then(resolve, reject);
+    return new Promise<ServerVersion>((resolve, reject) => {
+      const cancel = (): void => reject(new TahoeError('ERR_CANCELLED', { what: 'it' }));
+      options?.signal?.addEventListener('abort', cancel);
+      const done = (): void => options?.signal?.removeEventListener('abort', cancel);
+      this.answer().finally(done).then(resolve, reject);
     });
   }
 
@@ -103,6 +102,8 @@ t.test('a server that answers is connected and asked again every five seconds', 
       version: 'memory',
       lastReceivedDataMs: clock.nowMs(),
       dialect: 'https',
+      upgraded: false,
+      clockOffsetMs: undefined,
       origin: '',
       certificate: 'not-needed',
       certificateExpiryMs: undefined,
@@ -144,6 +145,35 @@ t.test('a server that fails is asked after 1 s, 2 s, 4 s … 60 s, each shortene
   await advance(5100);
   t.equal(grid.status()[0]?.connected, false, 'one failed poll is enough');
   t.equal(grid.status()[0]?.version, 'memory', 'what it last said stays');
+});
+
+t.test('of many new servers some are asked at a time', async (t) => {
+  const servers = Array.from({ length: 100 }, (_, i) => new PolledServer(String(i)));
+  const { clock } = createScene(t, servers);
+  const asked = (): number => servers.filter(({ pollCount }) => pollCount > 0).length;
+  const counts: number[] = [];
+  for (const ms of [1, 50, 50, 50]) {
+    clock.advance(ms);
+    await settle();
+    counts.push(asked());
+  }
+  t.same(counts, [32, 64, 96, 100]);
+});
+
+t.test('what was seen as it answered decides on its dialect, and says how far its clock is', async (t) => {
+  const server = new PolledServer('one');
+  const version = await new MemoryServer('x').version();
+  const { grid, clock, advance } = createScene(t, [server]);
+  grid.replace([{ identity: server, server, dialect: 'foolscap' }]);
+  server.answer = () => Promise.resolve({ ...version, dialect: 'foolscap' });
+  await advance(100);
+  t.match(grid.status()[0], { dialect: 'foolscap', upgraded: false, clockOffsetMs: undefined });
+  server.answer = () => Promise.resolve({ ...version, dialect: 'https', serverTimeMs: clock.nowMs() - 7_200_000 });
+  await advance(5_100);
+  t.match(grid.status()[0], { dialect: 'https', upgraded: true, clockOffsetMs: -7_200_000 });
+  server.answer = () => Promise.resolve({ ...version, dialect: 'foolscap' });
+  await advance(5_100);
+  t.match(grid.status()[0], { dialect: 'foolscap', upgraded: false, clockOffsetMs: undefined }, 'it went back');
 });
 
 t.test('use of a server feeds its status', async (t) => {
@@ -210,7 +240,7 @@ t.test('one poll at a time, whatever happens', async (t) => {
   await advance(100);
   const [watched] = grid.connectedServers();
   const version = await new MemoryServer('x').version();
-  let answer: (version: StorageVersion) => void = () => undefined;
+  let answer: (version: ServerVersion) => void = () => undefined;
   server.answer = () => new Promise((resolve) => (answer = resolve));
   await advance(5000);
   t.equal(server.pollCount, 2);

@@ -59,6 +59,11 @@ t.test('every dependency has its sentence', async (t) => {
   }
 });
 
+t.test('the image is built from every folder of the product', async (t) => {
+  const { include } = JSON.parse(read('tsconfig.product.json')) as { include: string[] };
+  for (const folder of include) t.match(read('Dockerfile'), `COPY ${folder} ${folder}\n`, folder);
+});
+
 t.test('no text of the repository names a machine', async (t) => {
   for (const name of ['README.md', 'CHANGELOG.md', 'package.json', 'docs/architecture.md', 'docs/performance.md']) {
     t.notMatch(read(name), /\/(home|root|work)\//, name);

@@ -78,7 +78,7 @@ t.test('the limits are those of the code', async (t) => {
 });
 
 t.test('the metrics are those of the code', async (t) => {
-  const source = productSources.filter(({ path }) => path.startsWith('src/node/health/'));
+  const source = productSources.filter(({ path }) => path.startsWith('src/node/'));
   const inCode = source.flatMap(({ text }) => text.match(/'(?:tallac|process|nodejs)_[a-z_]+'/g) ?? []);
   const inPage = page.match(/`(?:tallac|process|nodejs)_[a-z_]+`/g) ?? [];
   const sorted = (names: readonly string[]): string[] => [...new Set(names.map((name) => name.slice(1, -1)))].sort();

@@ -1,70 +1,31 @@
 /**
  * Introducers of both programs, and storage nodes and clients of both that know nothing but the introducer: over Foolscap
- * where either end speaks nothing else, over HTTPS where both are ours. And a storage node that is started as a container
- * would: an empty volume and three values from the environment.
+ * where either end speaks nothing else, over HTTPS where both are ours. And clients that know nothing but a list.
  */
-import { execFile, spawn } from 'node:child_process';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import t from 'tap';
 import type { Test } from 'tap';
-import { allocatePort } from '#node/endpoint.js';
 import { allocatePorts, writeNodeDirectory } from '#test/fixtures/grid-node-directory.js';
-import { commandOf, GridNode, hasReference, runCommand } from '#test/fixtures/process-grid.js';
+import { commandOf, GridNode, hasReference } from '#test/fixtures/process-grid.js';
 import type { Program } from '#test/fixtures/process-grid.js';
+import { connected, startIntroducer, startNode, temporaryGrid } from './introduced-nodes.js';
 
 const encoding = { needed: 1, happy: 1, total: 2 };
 const programs: readonly Program[] = ['ours', 'reference'];
-const endpoint = (port: number): string => `tcp:${String(port)}:interface=127.0.0.1`;
 
-async function temporaryDirectory(t: Test): Promise<string> {
-  const directory = await mkdtemp(join(tmpdir(), 'tallac-introducer-'));
-  t.teardown(() => rm(directory, { recursive: true, force: true, maxRetries: 5 }));
-  return directory;
-}
-
-/** An introducer that runs. */
-async function startIntroducer(t: Test, program: Program, directory: string): Promise<GridNode> {
-  const port = await allocatePort();
-  const location = ['--port', endpoint(port), '--location', `tcp:127.0.0.1:${String(port)}`];
-  await runCommand(program, ['create-introducer', ...location, directory]);
-  const node = new GridNode(program, 'introducer', directory, { tub: port, web: undefined });
-  await node.start();
-  t.teardown(() => node.stop('SIGKILL'));
-  return node;
-}
-
-/** A node that knows the introducer by this address alone. */
-async function startNode(
+function start(
   t: Test,
   program: Program,
   kind: 'storage' | 'gateway',
   directory: string,
   address: string,
 ): Promise<GridNode> {
-  const node = new GridNode(program, `${kind} of ${program}`, directory, await allocatePorts(kind));
-  await writeNodeDirectory(node, encoding);
-  const yaml = `introducers:\n  default:\n    furl: ${address}\n`;
-  await writeFile(join(directory, 'private/introducers.yaml'), yaml);
-  await node.start();
-  t.teardown(() => node.stop('SIGKILL'));
-  return node;
-}
-
-/** Waits until a gateway is connected to so many servers. */
-async function connected(gateway: GridNode, count: number): Promise<void> {
-  const deadline = Date.now() + 60_000;
-  for (;;) {
-    const reply = await fetch(`${await gateway.url()}?t=json`, { signal: AbortSignal.timeout(10_000) });
-    const { servers } = (await reply.json()) as { servers: { connection_status: string }[] };
-    if (servers.filter((server) => /^connected/i.test(server.connection_status)).length >= count) return;
-    if (Date.now() > deadline) throw new Error(`${gateway.name}: ${JSON.stringify(servers)}; ${gateway.output}`);
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
+  return startNode(t, { program, kind, directory, address, encoding });
 }
 
 async function upload(gateway: GridNode, contents: string): Promise<string> {
@@ -88,15 +49,15 @@ for (const program of programs) {
     `nodes of both programs meet at an introducer of ${program}`,
     { skip: !hasReference && 'no reference' },
     async (t) => {
-      const root = await temporaryDirectory(t);
+      const root = await temporaryGrid(t);
       const introducer = await startIntroducer(t, program, join(root, 'introducer'));
       const furl = (await introducer.read('private/introducer.furl')).trim();
       const ofOurs = program === 'ours' ? (await introducer.read('private/introducer.nurl')).trim() : furl;
       const addressFor = (node: Program): string => (node === 'ours' ? ofOurs : furl);
-      for (const node of programs) await startNode(t, node, 'storage', join(root, `storage-${node}`), addressFor(node));
+      for (const node of programs) await start(t, node, 'storage', join(root, `storage-${node}`), addressFor(node));
       const gateways: GridNode[] = [];
       for (const node of programs)
-        gateways.push(await startNode(t, node, 'gateway', join(root, `gateway-${node}`), addressFor(node)));
+        gateways.push(await start(t, node, 'gateway', join(root, `gateway-${node}`), addressFor(node)));
       for (const gateway of gateways) await connected(gateway, 2);
       for (const writer of gateways) {
         const contents = `written by the ${writer.name}, `.repeat(100);
@@ -125,53 +86,21 @@ for (const program of programs) {
 }
 
 t.test('ours knows an introducer of ours by its furl, too, over Foolscap', async (t) => {
-  const root = await temporaryDirectory(t);
+  const root = await temporaryGrid(t);
   const introducer = await startIntroducer(t, 'ours', join(root, 'introducer'));
   const furl = (await introducer.read('private/introducer.furl')).trim();
-  await startNode(t, 'ours', 'storage', join(root, 'storage'), furl);
-  const gateway = await startNode(t, 'ours', 'gateway', join(root, 'gateway'), furl);
+  await start(t, 'ours', 'storage', join(root, 'storage'), furl);
+  const gateway = await start(t, 'ours', 'gateway', join(root, 'gateway'), furl);
   await connected(gateway, 1);
   t.match(introducer.output, /introducer running/);
 });
 
-/** As in a container: made by nobody but `create-node` on an empty volume, told the rest by its environment. */
-async function startContainer(t: Test, directory: string, values: Record<string, string>): Promise<void> {
-  const port = await allocatePort();
-  const [file, create] = commandOf('ours', [
-    'create-node',
-    '--listen=tcp',
-    '--hostname=127.0.0.1',
-    '--webport=none',
-    directory,
-  ]);
-  await promisify(execFile)(file, create);
-  const environment = {
-    TAHOE_NODE_TUB_PORT: endpoint(port),
-    TAHOE_NODE_TUB_LOCATION: `tcp:127.0.0.1:${String(port)}`,
-    ...values,
-  };
-  const [, run] = commandOf('ours', ['run', directory]);
-  const child = spawn(file, run, {
-    stdio: ['pipe', 'pipe', 'inherit'],
-    env: { PATH: process.env.PATH, ...environment },
-  });
-  t.teardown(() => child.kill('SIGKILL'));
-  let output = '';
-  await new Promise<void>((resolve, reject) => {
-    child.stdout.on('data', (piece: Buffer) => {
-      output += piece.toString();
-      if (output.includes('client running')) resolve();
-    });
-    child.once('exit', () => reject(new Error(output)));
-  });
-}
-
-t.test('a storage node with a volume and three values joins by an introducer, and by a list without one', async (t) => {
-  const root = await temporaryDirectory(t);
+t.test('two clients of one list reach the same servers with no introducer, and when the list is gone', async (t) => {
+  const root = await temporaryGrid(t);
   const introducer = await startIntroducer(t, 'ours', join(root, 'introducer'));
   const nurl = (await introducer.read('private/introducer.nurl')).trim();
-  await startContainer(t, join(root, 'volume'), { TAHOE_CLIENT_INTRODUCER_FURL: nurl });
-  const gateway = await startNode(t, 'ours', 'gateway', join(root, 'gateway'), nurl);
+  await start(t, 'ours', 'storage', join(root, 'storage'), nurl);
+  const gateway = await start(t, 'ours', 'gateway', join(root, 'gateway'), nurl);
   await connected(gateway, 1);
   const capability = await upload(gateway, 'through an introducer, '.repeat(100));
 
@@ -182,9 +111,9 @@ t.test('a storage node with a volume and three values joins by an introducer, an
     return (await promisify(execFile)(file, [program, '-c', join(root, 'manager'), ...words])).stdout;
   };
   await manage('create');
-  await manage('add', 'one', (await readFile(join(root, 'volume/node.pubkey'), 'utf8')).trim());
+  await manage('add', 'one', (await readFile(join(root, 'storage/node.pubkey'), 'utf8')).trim());
   await manage('sign', 'one', '30');
-  const list = await manage('publish', join(root, 'volume/private/announcement.yaml'));
+  const list = await manage('publish', join(root, 'storage/private/announcement.yaml'));
   const host = createServer((_request, response) => response.writeHead(200, { etag: '"1"' }).end(list));
   await new Promise<void>((resolve) => host.listen(0, '127.0.0.1', resolve));
   t.teardown(() => {

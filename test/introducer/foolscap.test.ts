@@ -99,6 +99,31 @@ t.test('published over Foolscap, heard over Foolscap', async (t) => {
   t.same([introducer.publishedOver('foolscap'), introducer.publishedOver('https')], [2, 148]);
 });
 
+t.test('news that comes just as a call ends is sent, whenever that is', async (t) => {
+  for (let ticks = 0; ticks < 30; ticks++) {
+    const { introducer, object } = createIntroducer();
+    const wire = new Wire();
+    let heard = 0;
+    let proceed = (): void => undefined;
+    const subscriber: RemoteObject = {
+      interfaceName: '',
+      call: async (_method, { positional }) => {
+        heard += positional[0] instanceof ValueSet ? positional[0].items.length : 0;
+        await new Promise<void>((resolve) => (proceed = resolve));
+        return null;
+      },
+    };
+    const subscribe = [wire.reference(subscriber), utf8('storage'), formatSubscriberInfo('n', 'v')];
+    await object.call('subscribe_v2', { positional: subscribe, named: new Map() }, wire);
+    await introducer.publish(announce(1, 1), 'https');
+    proceed();
+    for (let tick = 0; tick < ticks; tick++) await Promise.resolve();
+    await introducer.publish(announce(2, 1), 'https');
+    await settle();
+    t.equal(heard, 2, `${String(ticks)} ticks after`);
+  }
+});
+
 t.test('a slow subscriber is sent the newest of each, one call at a time', async (t) => {
   const { introducer, object } = createIntroducer();
   const wire = new Wire();

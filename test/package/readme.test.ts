@@ -5,19 +5,19 @@
  */
 import t from 'tap';
 import type { Test } from 'tap';
-import { execFile, spawn } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
-import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { parse } from 'yaml';
 import { allocatePort } from '#node/endpoint.js';
+import { environmentName } from '#node/config/option.js';
+import { allOptions } from '#node/config/schema.js';
 import { root } from '../house/sources.js';
+import { shellLines } from './fixtures/pages.js';
+import { Reader } from './fixtures/reader.js';
+import type { Places } from './fixtures/reader.js';
 
-const run = promisify(execFile);
-const START_TIMEOUT_MS = 30_000;
+/** Run by meeting.test.ts, without Docker. */
+const ofMeeting = (line: string): boolean => line.startsWith('docker run') && line.includes('…');
 const runElsewhere = [
   'npm ci && npm run demo',
   'npm ci && npm test',
@@ -55,98 +55,20 @@ const printed: readonly (readonly [string, RegExp])[] = [
   [' get ', /^/],
 ];
 
-async function shellLines(name: string): Promise<string[]> {
-  const text = await readFile(join(root, name), 'utf8');
-  return [...text.matchAll(/^```sh\n(.*?)^```/gms)].flatMap((match) => (match[1] ?? '').trim().split('\n'));
-}
-
-/** A reader with an empty home on this machine, where `npx tallac` is the program just built. */
-class Reader {
-  readonly home: string;
-  readonly #environment: NodeJS.ProcessEnv;
-  readonly #ports: { readonly storage: string; readonly web: string };
-  readonly #nodes = new Map<string, ChildProcess>();
-
-  private constructor(home: string, tools: string, ports: { readonly storage: string; readonly web: string }) {
-    this.home = home;
-    this.#ports = ports;
-    const path = `${tools}:${process.env['PATH'] ?? ''}`;
-    this.#environment = { ...process.env, NODE_OPTIONS: '', HOME: home, PATH: path };
-  }
-
-  static async arrive(t: Test): Promise<Reader> {
-    const folder = await mkdtemp(join(tmpdir(), 'tallac-readme-'));
-    const [home, tools, volume] = ['home', 'tools', 'volume'].map((name) => join(folder, name)) as [
-      string,
-      string,
-      string,
-    ];
-    for (const path of [home, tools, join(volume, 'lost+found')]) await mkdir(path, { recursive: true });
-    const main = join(root, 'dist/src/cli/main.js');
-    await writeFile(join(tools, 'npx'), `#!/bin/sh\nshift\nexec '${process.execPath}' '${main}' "$@"\n`, {
-      mode: 0o755,
-    });
-    const [storage, web] = [String(await allocatePort()), String(await allocatePort())];
-    const reader = new Reader(home, tools, { storage, web });
-    t.teardown(async () => {
-      for (const child of reader.#nodes.values()) child.kill('SIGKILL');
-      await rm(folder, { recursive: true, force: true });
-    });
-    return reader;
-  }
-
-  async do(line: string): Promise<string> {
-    const { stdout } = await run('sh', ['-c', this.here(line)], { cwd: this.home, env: this.#environment });
-    return stdout;
-  }
-
-  /** Runs a node until it is stopped; its standard input stays open, as that of a terminal. */
-  async start(line: string): Promise<void> {
-    const child = spawn('sh', ['-c', `exec ${this.here(line)}`], {
-      cwd: this.home,
-      env: this.#environment,
-      stdio: ['pipe', 'pipe', 'inherit'],
-    });
-    this.#nodes.set(line, child);
-    await new Promise<void>((resolve, reject) => {
-      let output = '';
-      child.stdout.on('data', (chunk: Buffer) => {
-        output += chunk.toString();
-        if (output.includes('client running')) resolve();
-      });
-      child.once('exit', () => reject(new Error(output)));
-      setTimeout(() => reject(new Error(`'${line}' did not start`)), START_TIMEOUT_MS).unref();
-    });
-  }
-
-  /** @returns the exit status. */
-  async stop(line: string): Promise<unknown> {
-    const child = this.#nodes.get(line);
-    if (child === undefined) return undefined;
-    const exited = once(child, 'exit');
-    child.kill('SIGTERM');
-    return (await exited)[0];
-  }
-
-  /** Edits a file below the home as the reader is told to, or as this machine wants it. */
-  async edit(name: string, ...changes: readonly (readonly [RegExp, string])[]): Promise<void> {
-    let text = await readFile(join(this.home, name), 'utf8');
-    for (const [from, to] of changes) text = text.replace(from, to);
-    await writeFile(join(this.home, name), text);
-  }
-
-  here(text: string): string {
-    return text
-      .replaceAll('/mnt/volume', join(this.home, '../volume'))
-      .replaceAll('storage.example.org', '127.0.0.1')
-      .replaceAll('3457', this.#ports.storage)
-      .replaceAll('3456', this.#ports.web);
-  }
+/** Where the README's things are on this machine. */
+async function placesOf(): Promise<(folder: string) => Places> {
+  const [storage, web] = [String(await allocatePort()), String(await allocatePort())];
+  return (folder) => [
+    ['/mnt/volume', join(folder, 'volume')],
+    ['storage.example.org', '127.0.0.1'],
+    ['3457', storage],
+    ['3456', web],
+  ];
 }
 
 t.test('the README, line by line', { timeout: 120_000 }, async (t) => {
-  const reader = await Reader.arrive(t);
-  const lines = (await shellLines('README.md')).filter((line) => !runElsewhere.includes(line));
+  const reader = await Reader.arrive(t, await placesOf());
+  const lines = (await shellLines('README.md')).filter((line) => !runElsewhere.includes(line) && !ofMeeting(line));
   const [node = '', client = ''] = lines.filter((line) => / run /.test(line));
   const plaintext = Buffer.alloc(5000, 'photo');
   const photo = join(reader.home, 'photo.jpg');
@@ -210,6 +132,8 @@ t.test('CONTRIBUTING names only commands that .ci/run runs', async (t) => {
 t.test('the Docker lines set only what the image knows', async (t) => {
   const entrypoint = await readFile(join(root, 'deploy/entrypoint.sh'), 'utf8');
   for (const line of (await shellLines('README.md')).filter((line) => line.startsWith('docker run'))) {
-    for (const [, name = ''] of line.matchAll(/ -e ([A-Z_]+)=/g)) t.ok(entrypoint.includes(`\${${name}:-`), name);
+    for (const [, name = ''] of line.matchAll(/ -e '?([A-Z_]+)=/g)) {
+      t.ok(entrypoint.includes(`\${${name}:-`) || allOptions.map(environmentName).includes(name), name);
+    }
   }
 });

@@ -42,12 +42,22 @@ export const command: CommandModule = {
 };
 
 function lineOf(server: ReportedServer): string {
-  const { availableSpace, certificate, connectionStatus, dialect, latencyMs, nickname, origin, serverId, version } =
-    server;
+  const {
+    availableSpace,
+    certificate,
+    connectionStatus,
+    dialect,
+    latencyMs,
+    nickname,
+    origin,
+    serverId,
+    upgraded,
+    version,
+  } = server;
   const parts = [
     serverId.replace(/^v0-/, '').slice(0, 8),
     printable(nickname),
-    dialect === 'none' ? 'no usable address' : dialect,
+    dialect === 'none' ? 'no usable address' : upgraded ? `${dialect} (announced by a furl alone)` : dialect,
     printable(connectionStatus),
     ...(latencyMs === null ? [] : [`${String(latencyMs)} ms`]),
     ...(availableSpace === null ? [] : [`${formatSize(availableSpace)} free`]),

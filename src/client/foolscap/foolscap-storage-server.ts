@@ -24,7 +24,7 @@ import type { RemoteObject, RemoteReference, Tub } from '#wire/foolscap/tub.js';
 import { Tuple, ValueSet } from '#wire/foolscap/values.js';
 import type { Value } from '#wire/foolscap/values.js';
 import { SHARE_COUNT_MAX } from '#wire/storage.js';
-import type { AllocateReply, ByteRange, StorageVersion } from '#wire/storage.js';
+import type { AllocateReply, ByteRange } from '#wire/storage.js';
 import type { ReadTestWriteReply } from '#wire/storage-mutable.js';
 import { shortNameOf } from '../storage-server.js';
 import type {
@@ -32,6 +32,7 @@ import type {
   SecretAllocateRequest,
   SecretReadTestWriteRequest,
   ServerIdentity,
+  ServerVersion,
   ShareSecrets,
   StorageServer,
 } from '../storage-server.js';
@@ -92,8 +93,9 @@ export class FoolscapStorageServer implements StorageServer {
     return this.#writers.size;
   }
 
-  version(options?: CallOptions): Promise<StorageVersion> {
-    return this.#ask('the version', 'get_version', [], options, parseFoolscapVersion);
+  async version(options?: CallOptions): Promise<ServerVersion> {
+    const version = await this.#ask('the version', 'get_version', [], options, parseFoolscapVersion);
+    return { ...version, dialect: 'foolscap' };
   }
 
   async allocate(

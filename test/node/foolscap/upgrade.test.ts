@@ -79,7 +79,7 @@ async function upgraded(server: StorageServer): Promise<void> {
 t.test('over Foolscap at first, then over HTTPS', async (t) => {
   const { open, requests } = await startPair(t);
   const server = open(true);
-  await server.version();
+  t.match(await server.version(), { dialect: 'foolscap', serverTimeMs: undefined });
   t.equal(requests(), 0);
   const request = { ...leaseSecrets('first'), shareNumbers: new Set([0]), allocatedSize: content.length, uploadSecret };
   t.strictSame((await server.allocate(storageIndex, request)).allocated, new Set([0]));
@@ -92,6 +92,9 @@ t.test('over Foolscap at first, then over HTTPS', async (t) => {
   const before = requests();
   t.strictSame(await server.read(storageIndex, 0, { begin: 0, end: 2000 }), content);
   t.equal(requests(), before + 1);
+  const { dialect, serverTimeMs = 0 } = await server.version();
+  t.equal(dialect, 'https');
+  t.ok(Math.abs(serverTimeMs - Date.now()) < 600_000, 'the clock of the same machine');
 });
 
 t.test('not where Foolscap is forced', async (t) => {
