@@ -122,12 +122,10 @@ export class MutableFile {
    */
   async overwrite(contents: Uint8Array, options: OperationOptions = {}): Promise<MutableVersion> {
     return this.#writing('overwriting a file', options, async (signal) => {
-      const own = await onOwnWork(this.#context, this.storageIndex, ({ map }) =>
-        this.#publish(map, contents, false, signal),
-      );
+      const own = await onOwnWork(this.#context, this.storageIndex, ({ map }) => this.#publish(map, contents, signal));
       if (own !== undefined && own !== 'met') return own.version;
       const map = await this.#look('write', signal);
-      return (await this.#publish(map, contents, own === 'met', signal)).version;
+      return (await this.#publish(map, contents, signal)).version;
     });
   }
 
@@ -182,14 +180,14 @@ export class MutableFile {
       const reader = this.#readerOf({ found, map });
       checkContentsSize(reader.size);
       const contents = await reader.bytes(WHOLE, signal);
-      return this.#publish(map, contents, false, signal, true);
+      return this.#publish(map, contents, signal, true);
     });
   }
 
   async #change(change: Change, options: OperationOptions, signal: AbortSignal): Promise<MutableVersion> {
     const own = await onOwnWork(this.#context, this.storageIndex, async ({ contents, map }) => {
       const changed = contents && (await changedBy(change, contents));
-      return changed && this.#publish(map, changed, true, signal);
+      return changed && this.#publish(map, changed, signal);
     });
     if (own !== undefined && own !== 'met') return own.version;
     return this.#modify(change, options, signal, own === 'met' ? { isFirst: false } : {});
@@ -254,22 +252,16 @@ export class MutableFile {
     const { bytes: old, map, version } = await this.#wholeBest(isFirst, options, signal);
     const changed = (await change(old.slice(), isFirst)) ?? old;
     if (isFirst && equalBytes(changed, old)) return version;
-    return (await this.#publish(map, changed, !isFirst, signal)).version;
+    return (await this.#publish(map, changed, signal)).version;
   }
 
-  async #publish(
-    map: Servermap,
-    contents: Uint8Array,
-    isCareful: boolean,
-    signal: AbortSignal,
-    isSpread = false,
-  ): Promise<PublishResult> {
+  async #publish(map: Servermap, contents: Uint8Array, signal: AbortSignal, isSpread = false): Promise<PublishResult> {
     const keys = await this.#fetchKeys(map, signal);
     const { format } = this.#access;
     const encoding = map.best()?.version ?? map.versions()[0]?.version ?? this.#context.encoding;
     // Shares without a place may go to servers that were not asked: they are asked first, lest they hold other shares.
     if (placedCount(map, encoding.total) < encoding.total) await this.#look('check', signal, RETRY_PATIENCE_MS, map);
-    const how = { isNew: false, isCareful, isSpread, attempted: this.#refused };
+    const how = { isNew: false, isSpread, attempted: this.#refused };
     const result = await publish({
       context: this.#context,
       keys,

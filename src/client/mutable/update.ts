@@ -23,7 +23,7 @@ import type { MutableVersion } from '#core/mutable/version.js';
 import { withDeadline } from '../deadline.js';
 import type { Placement } from './goal.js';
 import type { MutableContext } from './mutable-context.js';
-import { checkSurprises, concludePublish, nextSequenceNumber, spreadOf } from './publish.js';
+import { checkSurprises, concludePublish, nextSequenceNumber, pushToFirst, spreadOf } from './publish.js';
 import type { PublishResult } from './publish.js';
 import { happinessOf } from './servermap.js';
 import type { FoundVersion, Servermap } from './servermap.js';
@@ -85,9 +85,9 @@ export async function updateInPlace(request: UpdateRequest): Promise<PublishResu
   const writesOf = writer(version, layout, changed, trees, signature);
   const spread = spreadOf({ context, encoding: old, isNew: false });
   const push = new SharePush({ context, keys, version, map, writesOf, spread, signal });
-  await push.run(
-    found.shares.map(({ server, shareNumber }) => ({ server, shareNumber, checkstring: encodeCheckstring(old) })),
-  );
+  const checkstring = encodeCheckstring(old);
+  const places = found.shares.map(({ server, shareNumber }) => ({ server, shareNumber, checkstring }));
+  await push.run(await pushToFirst(push, places, context, keys.storageIndex));
   checkSurprises(push, keys.storageIndex);
   const result = await concludePublish({ context, encoding: old, isNew: false, keys }, push, version);
   const written = writtenMap(context, keys.storageIndex, version, encodeMutableHeader(version, layout), push);
