@@ -4,8 +4,8 @@
  * The version's number is one more than the highest that any server showed or that this node remembers. Shares go where
  * shares of the file lie, and those without a place to the servers with the fewest; what a failing server leaves is
  * placed anew. When a server holds what was not seen before, the write has met another one and fails, whatever else was
- * written: who comes next sees both and makes one of them. Only a new file is written everywhere at once; a change goes to
- * one server first, the same for all writers, and further only where that one took it.
+ * written: who comes next sees both and makes one of them. Only a new file is written everywhere at once; a change goes
+ * to one server first, the same for all writers, and further only where that one took it.
  *
  * How many servers must have the new version is a rule of our own, for the reference has none but that k shares are
  * written. A new file must be spread over `happy` servers, as an immutable one: nobody knows it yet, so nothing is lost
