@@ -4,10 +4,10 @@
  * Ours add to a directory all at once, on storage nodes of both programs: every acknowledged entry is there in the end.
  * So it is when the reference's gateways add too, as long as each has the directory for itself while it writes. Without
  * that, acknowledged entries may go, as has been seen also between two of the reference's on its own storage nodes: how
- * many is told, and what is left must be readable by both and written by somebody. One way is in the reference's code: a
- * change that met another is tried again on the version that was read at first (`MutableFileVersion._version` in
- * mutable/filenode.py), also where a newer one can be recovered by then. Whether it is the only way is not known. Who
- * writes over a file without reading it gets an error or a version of its own.
+ * many is told, and what is left must be readable by both and written by somebody. The reference's code has one way to
+ * that: a change that met another is tried again on the version that was read at first (`MutableFileVersion._version`
+ * in mutable/filenode.py), out of a map that forgets no share until its server shows another. Whether it is the only
+ * way is not known. Who writes over a file without reading it gets an error or a version of its own.
  * TALLAC_RACE_CHANGES is the number of each writer's changes (200 in the long version).
  */
 import t from 'tap';
