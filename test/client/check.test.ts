@@ -9,6 +9,7 @@ import { checkImmutable } from '#client/check/check-immutable.js';
 import type { CheckOptions } from '#client/check/check-immutable.js';
 import type { CheckReport } from '#client/check/check-report.js';
 import { Chance } from '../fixtures/chance.js';
+import { healthyFigures, names } from '../fixtures/check-figures.js';
 import { settle } from '../fixtures/clock.js';
 import { crypto, seededBytes } from '../fixtures/crypto.js';
 import { MemoryGrid } from '../fixtures/memory-grid.js';
@@ -40,34 +41,13 @@ function holderOf(grid: MemoryGrid, shareNumber: number): { server: MemoryServer
   throw new RangeError('no such share');
 }
 
-const names = (servers: readonly { shortName: string }[]): string[] => servers.map(({ shortName }) => shortName).sort();
-
 t.test('a healthy file, with every figure', async (t) => {
   const grid = new MemoryGrid(10, small);
   const capability = await grid.uploadChk(plaintext);
   for (const verify of [false, true]) {
     const report = await check(grid, capability, { verify });
     const { sharemap, serversResponding, storageIndex, ...figures } = report;
-    t.same(figures, {
-      kind: 'shares',
-      needed: 3,
-      total: 10,
-      summary: 'Healthy',
-      healthy: true,
-      recoverable: true,
-      happiness: 10,
-      happinessWanted: 7,
-      happinessHealthy: true,
-      goodShareCount: 10,
-      goodShareHostCount: 10,
-      corruptShares: [],
-      incompatibleShares: [],
-      unreadShares: [],
-      wrongShareCount: 0,
-      recoverableVersionCount: 1,
-      unrecoverableVersionCount: 0,
-      leases: { renewed: 0, failed: 0 },
-    });
+    t.same(figures, healthyFigures);
     t.same(storageIndex, verifyChk(crypto, capability).storageIndex);
     t.same([...sharemap.keys()], ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9']);
     t.same(names(serversResponding), names(grid.servers));

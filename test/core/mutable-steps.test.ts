@@ -3,7 +3,13 @@ import t from 'tap';
 import { equalBytes } from '#core/bytes.js';
 import { deriveMutableDataKey } from '#core/derive.js';
 import { createErasureCodec } from '#core/erasure/codec.js';
-import { encodeSegmentSteps, finished, hashRecord, hashRecordSteps } from '#core/mutable/segments.js';
+import {
+  decodeMutableSegmentSteps,
+  encodeSegmentSteps,
+  finished,
+  hashRecord,
+  hashRecordSteps,
+} from '#core/mutable/segments.js';
 import { mutableParameters } from '#core/mutable/version.js';
 import { ManualClock } from '../fixtures/clock.js';
 import { crypto, seededBytes } from '../fixtures/crypto.js';
@@ -43,6 +49,13 @@ t.test('a segment of some MiB', (t) => {
     for (const record of records.slice(-1)) {
       t.ok(equalBytes(finished(hashRecordSteps(crypto, record)), hashRecord(crypto, record)), 'and its hash');
     }
+    const last = records.map((record, shareNumber) => ({ shareNumber, record })).slice(-needed);
+    const decoding = decodeMutableSegmentSteps({ crypto, codec, format: 'sdmf', file, readKey }, 0, last, salt);
+    let decodingCount = 0;
+    let decoded = decoding.next();
+    for (; decoded.done !== true; decoded = decoding.next()) decodingCount++;
+    t.ok(equalBytes(decoded.value, plaintext), 'and back, from the last shares');
+    t.ok(decodingCount >= 2 * Math.floor(size / 1_048_576), `${String(decodingCount)} steps`);
   }
   t.end();
 });

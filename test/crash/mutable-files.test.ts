@@ -1,7 +1,7 @@
 /**
  * The longer versions of the sweeps over mutable files: damage, rollback, and writers that meet. Seeds and counts, which
  * docs/testing.md has for a record, come from TALLAC_DAMAGE_SEED, TALLAC_MUTABLE_DAMAGE_COUNT, TALLAC_ROLLBACK_SEED, TALLAC_ROLLBACK_COUNT and
- * TALLAC_RACE_COUNT.
+ * TALLAC_RACE_COUNT; TALLAC_RACE_SEEDS is how many short races are run of each kind.
  */
 import t from 'tap';
 import { race } from '../fixtures/mutable-race.js';
@@ -34,4 +34,37 @@ for (const writers of [2, 4, 8]) {
       t.ok(met > 0, `they met ${String(met)} times`);
     });
   }
+}
+
+const seeds = Number(process.env.TALLAC_RACE_SEEDS ?? '20');
+
+for (const writers of [2, 4, 8, 16]) {
+  for (const format of ['sdmf', 'mdmf'] as const) {
+    t.test(`${String(seeds)} races of ${String(writers)} writers in ${format}`, { timeout: 890_000 }, async (t) => {
+      let worst = Number.POSITIVE_INFINITY;
+      for (let seed = 1; seed <= seeds; seed++) {
+        const { least, lost } = await race({ format, writers, changes: 2, seed, isKnowing: seed % 2 === 0 });
+        t.strictSame(lost, [], `seed ${String(seed)}`);
+        worst = Math.min(worst, least);
+      }
+      t.ok(worst >= 2, 'at every moment one version could be recovered');
+    });
+  }
+}
+
+for (const writers of [4, 8]) {
+  t.test(
+    `${String(seeds)} races of ${String(writers)} writers, half of them hasty`,
+    { timeout: 890_000 },
+    async (t) => {
+      let destroyed = 0;
+      for (let seed = 1; seed <= seeds; seed++) {
+        const plan = { writers, hasty: writers / 2, changes: 2, seed, isKnowing: true };
+        const { least, lost } = await race({ ...plan, format: seed % 2 === 0 ? 'sdmf' : 'mdmf' });
+        t.strictSame(lost, [], `seed ${String(seed)}`);
+        if (least < 2) destroyed += 1;
+      }
+      t.ok(destroyed > 0, `in ${String(destroyed)} of them no version was left for a while`);
+    },
+  );
 }

@@ -299,12 +299,13 @@ export class MutableWorkload implements Workload {
   }
 
   /**
-   * Whether writes that broke off may have left too few shares of every version: each share is written in its place, so
-   * that is in the nature of the format. With more shares than this it cannot be.
+   * Whether a write that broke off may have left too few shares of every version: each share is written in its place,
+   * so that is in the nature of the format where the new version and the one before it can both lack one. It must not
+   * take several: each begins where the last one did.
    */
   #mayBeLost({ failedCount }: SimMutable): boolean {
     const { needed, total } = this.#world.encoding;
-    return failedCount > 0 && total <= (failedCount + 1) * (needed - 1);
+    return failedCount > 0 && total < 2 * needed - 1;
   }
 
   #newContents(name: string): Contents {

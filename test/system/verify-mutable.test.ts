@@ -8,7 +8,8 @@ import { MutableShareReader, OPEN_SIZE } from '#client/mutable/share-reader.js';
 import { crypto, seededBytes } from '../fixtures/crypto.js';
 import type { MemoryServer } from '../fixtures/memory-server.js';
 import { MutableGrid, substitute } from '../fixtures/mutable-grid.js';
-import { check, holders, names, strengths } from '../fixtures/mutable-checks.js';
+import { names } from '../fixtures/check-figures.js';
+import { check, holders, strengths } from '../fixtures/mutable-checks.js';
 import { VerifiedSignatures } from '#client/mutable/server-query.js';
 
 const formats: readonly MutableFormat[] = ['sdmf', 'mdmf'];

@@ -39,7 +39,6 @@ export async function createMutableFile(
       contents: typeof contents === 'function' ? contents(keys) : contents,
       map: new Servermap(),
       isNew: true,
-      isCareful: false,
     }),
   );
   return new MutableFile(context, writeCapabilityOf(format, keys), keys);

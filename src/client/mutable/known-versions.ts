@@ -3,7 +3,7 @@
  *
  * A look at the servers says which version is the newest one. Where that is a version from here, named by every byte
  * that its signature covers, nothing of it has to be fetched again. So what is kept is never out of date, only of no
- * use any more; one version is kept of each file.
+ * use any more; one version is kept of each file. Where writers have destroyed a file it may be all that is left of it.
  */
 import { toHex } from '#core/bytes.js';
 import { nameVersion } from '#core/mutable/version.js';
@@ -36,6 +36,7 @@ export interface WrittenVersion {
 
 interface Kept extends KnownVersion {
   readonly name: string;
+  readonly sequenceNumber: number;
   readonly size: number;
 }
 
@@ -64,6 +65,12 @@ export class KnownVersions {
     return kept;
   }
 
+  /** The version that is kept of the file, where its contents are. @param storageIndex - 16 bytes. */
+  newest(storageIndex: Uint8Array): { readonly sequenceNumber: number; readonly contents: Uint8Array } | undefined {
+    const { contents, sequenceNumber } = this.#kept.get(toHex(storageIndex)) ?? {};
+    return contents && sequenceNumber ? { contents, sequenceNumber } : undefined;
+  }
+
   /**
    * What the file is as far as this node knows, when it wrote that itself a moment ago. Whoever writes on top of it
    * finds out from the servers whether somebody else was there. Given once: who tries and fails has to look.
@@ -85,7 +92,8 @@ export class KnownVersions {
     const hashesSize = (recordHashes ?? []).reduce((sum, hashes) => sum + 32 * hashes.length, 0);
     const size = (own?.length ?? 0) + hashesSize;
     if (size > this.#sizeMax) return;
-    this.#kept.set(key, { name: nameVersion(version), contents: own, recordHashes, written, size });
+    const { sequenceNumber } = version;
+    this.#kept.set(key, { name: nameVersion(version), sequenceNumber, contents: own, recordHashes, written, size });
     this.#size += size;
     for (const oldest of this.#kept.keys()) {
       if (this.#size <= this.#sizeMax && this.#kept.size <= KNOWN_FILES_MAX) break;

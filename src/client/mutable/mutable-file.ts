@@ -6,6 +6,7 @@
  * `modify` then tries again on top of what the other wrote. A version older than one that this node has seen is refused.
  * @see Tahoe-LAFS docs/specifications/mutable.rst
  */
+import { formatBase32 } from '#core/base32.js';
 import { equalBytes } from '#core/bytes.js';
 import { isTahoeError } from '#core/errors.js';
 import { accessOf } from '#core/mutable/access.js';
@@ -15,6 +16,7 @@ import type { MutableVersion } from '#core/mutable/version.js';
 import type { ByteRange } from '#wire/storage.js';
 import { pause } from '../deadline.js';
 import { cannotRead, checkCanWrite } from './authority.js';
+import { Bases } from './bases.js';
 import { backOffMs, MODIFY_ATTEMPTS } from './back-off.js';
 import { fetchKeys } from './fetch-keys.js';
 import { endless } from './mutable-context.js';
@@ -32,9 +34,10 @@ import { shortage } from './shortage.js';
 import { wholeContents } from './whole-contents.js';
 import { checkOffset, spliced } from './splice.js';
 import { checkContentsSize, VersionReader } from './version-reader.js';
+import { READ_ATTEMPTS, whileItMoves } from './while-it-moves.js';
 
-/** How often a file that changes while it is read is looked at anew, and the wait between, in milliseconds. */
-const [READ_ATTEMPTS, READ_AGAIN_MS] = [3, 1_000];
+/** The wait before a file that is being written is looked at anew, in milliseconds. */
+const READ_AGAIN_MS = 1_000;
 /** Where every server is asked, none is waited for longer than this: by who tries a change again, by who reads. */
 const [RETRY_PATIENCE_MS, SEARCH_PATIENCE_MS] = [5_000, 3_000];
 
@@ -60,6 +63,13 @@ export type Change = (old: Uint8Array, isFirst: boolean) => Uint8Array | undefin
 interface BestVersion {
   readonly map: Servermap;
   readonly found: FoundVersion;
+}
+
+/** What is changed; without a version where none is left on the servers. */
+interface Kept {
+  readonly bytes: Uint8Array;
+  readonly map: Servermap;
+  readonly version: MutableVersion | undefined;
 }
 
 /** A file that can be read, and written by who holds its write capability. */
@@ -122,12 +132,10 @@ export class MutableFile {
    */
   async overwrite(contents: Uint8Array, options: OperationOptions = {}): Promise<MutableVersion> {
     return this.#writing('overwriting a file', options, async (signal) => {
-      const own = await onOwnWork(this.#context, this.storageIndex, ({ map }) =>
-        this.#publish(map, contents, false, signal),
-      );
+      const own = await onOwnWork(this.#context, this.storageIndex, ({ map }) => this.#publish(map, contents, signal));
       if (own !== undefined && own !== 'met') return own.version;
       const map = await this.#look('write', signal);
-      return (await this.#publish(map, contents, own === 'met', signal)).version;
+      return (await this.#publish(map, contents, signal)).version;
     });
   }
 
@@ -182,14 +190,14 @@ export class MutableFile {
       const reader = this.#readerOf({ found, map });
       checkContentsSize(reader.size);
       const contents = await reader.bytes(WHOLE, signal);
-      return this.#publish(map, contents, false, signal, true);
+      return this.#publish(map, contents, signal, true);
     });
   }
 
   async #change(change: Change, options: OperationOptions, signal: AbortSignal): Promise<MutableVersion> {
     const own = await onOwnWork(this.#context, this.storageIndex, async ({ contents, map }) => {
       const changed = contents && (await changedBy(change, contents));
-      return changed && this.#publish(map, changed, true, signal);
+      return changed && this.#publish(map, changed, signal);
     });
     if (own !== undefined && own !== 'met') return own.version;
     return this.#modify(change, options, signal, own === 'met' ? { isFirst: false } : {});
@@ -234,12 +242,16 @@ export class MutableFile {
     signal: AbortSignal,
     { firstAttempt = 1, isFirst = true }: { readonly firstAttempt?: number; readonly isFirst?: boolean } = {},
   ): Promise<MutableVersion> {
-    const { clock, random } = this.#context;
+    const { clock, known, random } = this.#context;
+    const bases = new Bases(known?.newest(this.storageIndex));
     for (let attempt = firstAttempt; ; attempt++) {
       try {
-        return await this.#modifyOnce(change, options, isFirst && attempt === 1, signal);
+        return await this.#modifyOnce(change, options, isFirst && attempt === 1, bases, signal);
       } catch (error) {
-        if (!isTahoeError(error, 'ERR_UNCOORDINATED_WRITE') || attempt >= MODIFY_ATTEMPTS) throw error;
+        const isMet = isTahoeError(error, 'ERR_UNCOORDINATED_WRITE');
+        // After a meeting there may be too little of every version, until one of those who met has mended it.
+        const isBroken = attempt > 1 && isTahoeError(error, 'ERR_NOT_ENOUGH_SHARES');
+        if (!(isMet || isBroken) || attempt >= MODIFY_ATTEMPTS) throw error;
         await pause(clock, backOffMs(random, attempt), signal);
       }
     }
@@ -249,27 +261,36 @@ export class MutableFile {
     change: Change,
     options: OperationOptions,
     isFirst: boolean,
+    bases: Bases,
     signal: AbortSignal,
   ): Promise<MutableVersion> {
-    const { bytes: old, map, version } = await this.#wholeBest(isFirst, options, signal);
+    const best = await this.#wholeBest(isFirst, options, signal).catch((error: unknown) =>
+      this.#lastAcknowledged(error, bases, signal),
+    );
+    const { bytes: old, map, version } = best;
+    if (version !== undefined) bases.found(version, old);
     const changed = (await change(old.slice(), isFirst)) ?? old;
-    if (isFirst && equalBytes(changed, old)) return version;
-    return (await this.#publish(map, changed, !isFirst, signal)).version;
+    if (version !== undefined && isFirst && equalBytes(changed, old)) return version;
+    return (await this.#publish(map, changed, signal)).version;
   }
 
-  async #publish(
-    map: Servermap,
-    contents: Uint8Array,
-    isCareful: boolean,
-    signal: AbortSignal,
-    isSpread = false,
-  ): Promise<PublishResult> {
+  /** @throws `error` where it says otherwise than that no version is left, or the last one is not known here. */
+  async #lastAcknowledged(error: unknown, bases: Bases, signal: AbortSignal): Promise<Kept> {
+    if (!isTahoeError(error, 'ERR_NOT_ENOUGH_SHARES')) throw error;
+    const map = await this.#look('check', signal, RETRY_PATIENCE_MS);
+    const bytes = bases.lastAcknowledged(map);
+    if (bytes === undefined) throw error;
+    this.#context.log.warn('mutable file made again', { storageIndex: formatBase32(this.storageIndex) });
+    return { bytes, map, version: undefined };
+  }
+
+  async #publish(map: Servermap, contents: Uint8Array, signal: AbortSignal, isSpread = false): Promise<PublishResult> {
     const keys = await this.#fetchKeys(map, signal);
     const { format } = this.#access;
     const encoding = map.best()?.version ?? map.versions()[0]?.version ?? this.#context.encoding;
     // Shares without a place may go to servers that were not asked: they are asked first, lest they hold other shares.
     if (placedCount(map, encoding.total) < encoding.total) await this.#look('check', signal, RETRY_PATIENCE_MS, map);
-    const how = { isNew: false, isCareful, isSpread, attempted: this.#refused };
+    const how = { isNew: false, isSpread, attempted: this.#refused };
     const result = await publish({
       context: this.#context,
       keys,
@@ -285,12 +306,8 @@ export class MutableFile {
   }
 
   /** The newest version, read whole, with the map that it was found by. A second try hears every server. */
-  async #wholeBest(
-    isFirst: boolean,
-    options: OperationOptions,
-    signal: AbortSignal,
-  ): Promise<VersionContents & { readonly map: Servermap }> {
-    return this.#whileItMoves(async () => {
+  async #wholeBest(isFirst: boolean, options: OperationOptions, signal: AbortSignal): Promise<Kept> {
+    return whileItMoves(async () => {
       const best = await this.#best(isFirst ? 'write' : 'check', options, signal, RETRY_PATIENCE_MS);
       const reader = this.#readerOf(best);
       checkContentsSize(reader.size);
@@ -312,25 +329,10 @@ export class MutableFile {
   ): Promise<Result> {
     const signal = options.signal ?? endless();
     if (this.#access.readKey === undefined) throw cannotRead();
-    return this.#whileItMoves(async () => {
+    return whileItMoves(async () => {
       const reader = this.#readerOf(await this.#best('read', options, signal));
       return { reader, read: () => action(reader, signal) };
     });
-  }
-
-  /** Reads, and looks anew when the file was overwritten on the way. */
-  async #whileItMoves<Result>(
-    begin: () => Promise<{ readonly reader: VersionReader; readonly read: () => Promise<Result> }>,
-  ): Promise<Result> {
-    for (let attempt = 1; ; attempt++) {
-      const { read, reader } = await begin();
-      try {
-        return await read();
-      } catch (error) {
-        const isShort = isTahoeError(error, 'ERR_NOT_ENOUGH_SHARES');
-        if (!isShort || !reader.hasMoved || attempt >= READ_ATTEMPTS) throw error;
-      }
-    }
   }
 
   /** The newest version. While a write is under way there may be none for a moment. */

@@ -4,7 +4,8 @@
  * The version's number is one more than the highest that any server showed or that this node remembers. Shares go where
  * shares of the file lie, and those without a place to the servers with the fewest; what a failing server leaves is
  * placed anew. When a server holds what was not seen before, the write has met another one and fails, whatever else was
- * written: who comes next sees both and makes one of them.
+ * written: who comes next sees both and makes one of them. Only a new file is written everywhere at once; a change goes
+ * to one server first, the same for all writers, and further only where that one took it.
  *
  * How many servers must have the new version is a rule of our own, for the reference has none but that k shares are
  * written. A new file must be spread over `happy` servers, as an immutable one: nobody knows it yet, so nothing is lost
@@ -38,6 +39,8 @@ import { writtenMap } from './written-map.js';
 
 /** How many servers' reasons a failure names. */
 const REASONS_MAX = 5;
+/** How many servers are tried one after the other for one that decides, and how long each has to answer. */
+const [FIRSTS_MAX, FIRST_ANSWER_TIMEOUT_MS] = [2, 5_000];
 
 /** What is published. */
 export interface PublishRequest {
@@ -49,11 +52,6 @@ export interface PublishRequest {
   /** What the servers hold; empty for a new file. */
   readonly map: Servermap;
   readonly isNew: boolean;
-  /**
-   * After a meeting: the first server decides alone. All writers agree on which is the first, so whoever is refused
-   * there gives way before it has spoilt anything for the other. It costs a round trip.
-   */
-  readonly isCareful: boolean;
   /** For a repair: copies of shares go to servers without any, so that the file stands on as many as possible. */
   readonly isSpread?: boolean;
   /** Gets the name of the version before it is written. */
@@ -142,13 +140,13 @@ export function checkSurprises(push: SharePush, storageIndex: Uint8Array): void 
 /** Writes all shares, and places anew what servers leave that fail, until no server is left to try. */
 async function pushEverywhere(
   push: SharePush,
-  { encoding, isCareful, isSpread, keys, map }: PublishRequest,
+  { context, encoding, isNew, isSpread, keys, map }: PublishRequest,
   servers: readonly StorageServer[],
 ): Promise<void> {
   const existing = existingPlaces(map, encoding.total);
   const place = isSpread === true ? placeWidely : placeHomeless;
   let todo: readonly Placement[] = [...existing, ...place(encoding.total, existing, servers)];
-  if (isCareful) todo = await pushToFirst(push, todo, servers, keys.storageIndex);
+  if (!isNew) todo = await pushToFirst(push, todo, context, keys.storageIndex);
   while (todo.length > 0) {
     await push.run(todo);
     checkSurprises(push, keys.storageIndex);
@@ -157,17 +155,40 @@ async function pushEverywhere(
   }
 }
 
-/** @returns what is left to be written. */
-async function pushToFirst(
+/**
+ * Lets the first server decide alone. All writers agree on which is the first, so whoever is refused there gives way
+ * before it has spoilt anything for the others: were they to write everywhere at once, each might leave too few shares
+ * of its own, and together they would leave none of what was there before.
+ * @returns what is left to be written.
+ * @throws ERR_UNCOORDINATED_WRITE, ERR_CANCELLED.
+ */
+export async function pushToFirst(
   push: SharePush,
   todo: readonly Placement[],
-  servers: readonly StorageServer[],
+  { serversFor }: Pick<MutableContext, 'serversFor'>,
   storageIndex: Uint8Array,
 ): Promise<readonly Placement[]> {
-  const first = servers.find((server) => todo.some((placement) => placement.server === server));
-  await push.run(todo.filter(({ server }) => server === first));
-  checkSurprises(push, storageIndex);
-  return todo.filter(({ server }) => server !== first);
+  let left = todo;
+  for (const first of placesInOrder(todo, serversFor(storageIndex)).slice(0, FIRSTS_MAX)) {
+    await push.run(
+      left.filter(({ server }) => server === first),
+      FIRST_ANSWER_TIMEOUT_MS,
+    );
+    checkSurprises(push, storageIndex);
+    left = left.filter(({ server }) => server !== first);
+    if (!push.failures.has(first)) break;
+  }
+  return left;
+}
+
+/** The servers that are written to in permuted order, those that are known to hold shares before the others. */
+function placesInOrder(todo: readonly Placement[], servers: readonly StorageServer[]): StorageServer[] {
+  const used = new Set(todo.map(({ server }) => server));
+  const holding = new Set(todo.filter(({ checkstring }) => checkstring.length > 0).map(({ server }) => server));
+  return [
+    ...servers.filter((server) => holding.has(server)),
+    ...servers.filter((server) => used.has(server) && !holding.has(server)),
+  ];
 }
 
 /** Where shares of the file lie, good or bad, on servers that answer. */

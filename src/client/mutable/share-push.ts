@@ -77,12 +77,16 @@ export class SharePush {
     this.#checkstring = encodeCheckstring(options.version);
   }
 
-  /** Writes, and waits until every server has answered or is given up. @throws ERR_CANCELLED. */
-  async run(placements: readonly Placement[]): Promise<void> {
+  /**
+   * Writes, and waits until every server has answered or is given up.
+   * @param answerTimeoutMs - how long the first answer may take, beside what the size allows.
+   * @throws ERR_CANCELLED.
+   */
+  async run(placements: readonly Placement[], answerTimeoutMs = ANSWER_TIMEOUT_MS): Promise<void> {
     const requests = this.#requests(placements);
     const straggling = new AbortController();
     setMaxListeners(0, straggling.signal);
-    const patience = this.#patience(requests, straggling);
+    const patience = this.#patience(requests, straggling, answerTimeoutMs);
     try {
       await Promise.all(
         requests.map(async (request) => {
@@ -98,14 +102,18 @@ export class SharePush {
   }
 
   /** Ends the wait for those who have not answered when it has lasted too long. */
-  #patience(requests: readonly Request[], straggling: AbortController): { answered: () => void; end: () => void } {
+  #patience(
+    requests: readonly Request[],
+    straggling: AbortController,
+    answerTimeoutMs: number,
+  ): { answered: () => void; end: () => void } {
     const { clock } = this.#options.context;
     const size = requests.reduce((sum, request) => sum + request.size, 0);
     const startMs = clock.monotonicMs();
     const giveUp = (): void => {
       straggling.abort();
     };
-    const firstMs = ANSWER_TIMEOUT_MS + Math.ceil((size * 1000) / RATE_MIN_BYTES_PER_SECOND);
+    const firstMs = answerTimeoutMs + Math.ceil((size * 1000) / RATE_MIN_BYTES_PER_SECOND);
     let cancelTimer = clock.schedule(Math.min(firstMs, 2 ** 31 - 1), giveUp);
     return {
       answered: () => {

@@ -14,9 +14,10 @@ import { MerkleVerifier, NODE_SIZE, nodeCount, paddedLeafCount, verifyMerklePath
 import type { NodeRun } from '#core/merkle.js';
 import { decodeMutableHeader, MUTABLE_HEADER_SIZE_MAX } from '#core/mutable/layout.js';
 import type { MutableHeader, Section } from '#core/mutable/layout.js';
-import { hashRecord, recordRange } from '#core/mutable/segments.js';
+import { hashRecordSteps, recordRange, STEP_SIZE } from '#core/mutable/segments.js';
 import { encodeCheckstring, MUTABLE_SEGMENT_SIZE_MAX, mutableParameters } from '#core/mutable/version.js';
 import type { StorageServer } from '../storage-server.js';
+import { Turns } from './take-steps.js';
 
 /** How much of a share is fetched when it is opened, in bytes. */
 export const OPEN_SIZE = 4000;
@@ -45,6 +46,7 @@ export class MutableShareReader {
   readonly #options: ShareReaderOptions;
   readonly #beginning: Uint8Array;
   readonly #isAll: boolean;
+  readonly #turns = new Turns();
   #tree: Promise<MerkleVerifier> | undefined;
   #treeQueue: Promise<unknown> = Promise.resolve();
 
@@ -91,7 +93,8 @@ export class MutableShareReader {
       this.#provenTree(segment, signal),
     ]);
     const hash = tree.leafHash(segment);
-    if (hash === undefined || !equalBytes(hashRecord(this.#options.crypto, record), hash)) {
+    const found = await this.#turns.take(hashRecordSteps(this.#options.crypto, record), STEP_SIZE);
+    if (hash === undefined || !equalBytes(found, hash)) {
       throw new TahoeError('ERR_HASH', { what: `block ${String(segment)}` });
     }
     return record;

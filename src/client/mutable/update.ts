@@ -15,7 +15,7 @@ import { encodeMerkleTree, NODE_SIZE } from '#core/merkle.js';
 import { buildVersionTrees, encodeSharePath, saltsFrom, sectionSizes, signVersion } from '#core/mutable/encoder.js';
 import type { VersionTrees } from '#core/mutable/encoder.js';
 import type { MutableKeys } from '#core/mutable/keys.js';
-import { encodeSegment, hashRecord, recordRange } from '#core/mutable/segments.js';
+import { encodeSegmentSteps, hashRecord, recordRange } from '#core/mutable/segments.js';
 import { encodeMutableHeader, layoutShare } from '#core/mutable/share.js';
 import type { ShareLayout } from '#core/mutable/share.js';
 import { encodeCheckstring, mutableParameters } from '#core/mutable/version.js';
@@ -23,12 +23,13 @@ import type { MutableVersion } from '#core/mutable/version.js';
 import { withDeadline } from '../deadline.js';
 import type { Placement } from './goal.js';
 import type { MutableContext } from './mutable-context.js';
-import { checkSurprises, concludePublish, nextSequenceNumber, spreadOf } from './publish.js';
+import { checkSurprises, concludePublish, nextSequenceNumber, pushToFirst, spreadOf } from './publish.js';
 import type { PublishResult } from './publish.js';
 import { happinessOf } from './servermap.js';
 import type { FoundVersion, Servermap } from './servermap.js';
 import { SharePush } from './share-push.js';
 import type { ShareWrites } from './share-push.js';
+import { takeSteps } from './take-steps.js';
 import type { VersionReader } from './version-reader.js';
 import { writtenMap } from './written-map.js';
 
@@ -74,7 +75,7 @@ export async function updateInPlace(request: UpdateRequest): Promise<PublishResu
   const sequenceNumber = await nextSequenceNumber(context, keys.storageIndex, map);
   const numbers = { ...old, sequenceNumber, dataSize };
   const changed = await encodeChanged(request, numbers);
-  const newHashes = hashesAfter(context, hashes, changed);
+  const newHashes = await takeSteps(context.clock, hashesAfter(context, hashes, changed));
   const trees = buildVersionTrees(context.crypto, newHashes);
   const { format, needed, segmentSize, total } = old;
   const version: MutableVersion = {
@@ -85,9 +86,9 @@ export async function updateInPlace(request: UpdateRequest): Promise<PublishResu
   const writesOf = writer(version, layout, changed, trees, signature);
   const spread = spreadOf({ context, encoding: old, isNew: false });
   const push = new SharePush({ context, keys, version, map, writesOf, spread, signal });
-  await push.run(
-    found.shares.map(({ server, shareNumber }) => ({ server, shareNumber, checkstring: encodeCheckstring(old) })),
-  );
+  const checkstring = encodeCheckstring(old);
+  const places = found.shares.map(({ server, shareNumber }) => ({ server, shareNumber, checkstring }));
+  await push.run(await pushToFirst(push, places, context, keys.storageIndex));
   checkSurprises(push, keys.storageIndex);
   const result = await concludePublish({ context, encoding: old, isNew: false, keys }, push, version);
   const written = writtenMap(context, keys.storageIndex, version, encodeMutableHeader(version, layout), push);
@@ -161,22 +162,30 @@ async function encodeChanged(
     readKey: keys.readKey,
   } as const;
   const makeSalt = saltsFrom(random);
-  const records = Array.from({ length: last - first + 1 }, (_, i) => {
-    const piece = plaintext.subarray(i * segmentSize, i * segmentSize + segmentSizeOf(file, first + i));
-    return encodeSegment(segments, first + i, piece, makeSalt());
-  });
-  return { first, records };
+  const encode = function* (): Generator<undefined, ChangedSegments['records']> {
+    const records: Uint8Array[][] = [];
+    for (let segment = first; segment <= last; segment++) {
+      const piece = plaintext.subarray(records.length * segmentSize).subarray(0, segmentSizeOf(file, segment));
+      records.push(yield* encodeSegmentSteps(segments, segment, piece, makeSalt()));
+      yield;
+    }
+    return records;
+  };
+  return { first, records: await takeSteps(context.clock, encode()) };
 }
 
-function hashesAfter(
+function* hashesAfter(
   { crypto }: Pick<MutableContext, 'crypto'>,
   hashes: readonly (readonly Uint8Array[])[],
   { first, records }: ChangedSegments,
-): Uint8Array[][] {
-  return hashes.map((ofShare, shareNumber) => {
-    const changed = records.map((ofSegment) => hashRecord(crypto, ofSegment[shareNumber] ?? new Uint8Array(0)));
-    return [...ofShare.slice(0, first), ...changed, ...ofShare.slice(first + records.length)];
-  });
+): Generator<undefined, Uint8Array[][]> {
+  const after = hashes.map((ofShare) => [...ofShare]);
+  for (const [i, ofSegment] of records.entries()) {
+    for (const [shareNumber, ofShare] of after.entries())
+      ofShare[first + i] = hashRecord(crypto, ofSegment[shareNumber] ?? new Uint8Array(0));
+    yield;
+  }
+  return after;
 }
 
 /** What is written to each share: its changed records, its tree, path and signature, and the header. */

@@ -10,7 +10,7 @@ import { createErasureCodec } from '#core/erasure/codec.js';
 import { TahoeError } from '#core/errors.js';
 import { blockSizeOf } from '#core/immutable/parameters.js';
 import type { FileParameters } from '#core/immutable/parameters.js';
-import { decodeMutableSegment } from '#core/mutable/segments.js';
+import { decodeMutableSegmentSteps, STEP_SIZE } from '#core/mutable/segments.js';
 import type { SegmentContext } from '#core/mutable/segments.js';
 import { mutableParameters, nameVersion } from '#core/mutable/version.js';
 import type { MutableVersion } from '#core/mutable/version.js';
@@ -19,6 +19,7 @@ import { BlockRace } from './block-race.js';
 import type { MutableContext } from './mutable-context.js';
 import type { FoundVersion, Servermap } from './servermap.js';
 import type { MutableShareReader } from './share-reader.js';
+import { Turns } from './take-steps.js';
 
 /** How many bytes of segments are fetched ahead of the reader; at least two segments are. */
 const READ_AHEAD_SIZE = 2_097_152;
@@ -45,6 +46,7 @@ export class VersionReader {
   readonly #race: BlockRace;
   readonly #segments: SegmentContext;
   readonly #proven: () => Promise<void>;
+  readonly #turns = new Turns();
   #isProven = false;
 
   constructor(options: VersionReaderOptions) {
@@ -126,7 +128,8 @@ export class VersionReader {
       signal,
     );
     const records = answers.map(({ share, value }) => ({ shareNumber: share.shareNumber, record: value }));
-    return decodeMutableSegment(this.#segments, segment, records, this.version.salt);
+    const steps = decodeMutableSegmentSteps(this.#segments, segment, records, this.version.salt);
+    return this.#turns.take(steps, Math.min(STEP_SIZE, this.#file.segmentSize));
   }
 
   async #prove(): Promise<void> {

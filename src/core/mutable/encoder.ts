@@ -29,7 +29,7 @@ import type { MutableVersion } from './version.js';
 /** The length of a signature, in bytes. */
 export const SIGNATURE_SIZE = 256;
 /** From this size on a record is a step of its own, in bytes. */
-const YIELDED_SIZE = 1_048_576;
+const YIELDED_SIZE = 131_072;
 /** One record of share hashes: a node number of 2 bytes and a hash. */
 const SHARE_HASH_RECORD_SIZE = 2 + NODE_SIZE;
 

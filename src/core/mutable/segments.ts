@@ -18,7 +18,7 @@ import { NODE_SIZE } from '../merkle.js';
 import { SALT_SIZE } from './layout.js';
 
 /** So many bytes are encrypted, coded or hashed in one step. */
-const STEP_SIZE = 1_048_576;
+export const STEP_SIZE = 1_048_576;
 
 /** What is needed to code and decode the segments of one version. */
 export interface SegmentContext {
@@ -138,20 +138,42 @@ export function hashRecord(crypto: BulkCrypto, record: Uint8Array): Uint8Array {
  * @throws ERR_HASH when the records do not have one salt: then the version was written inconsistently.
  */
 export function decodeMutableSegment(
-  { crypto, codec, format, file, readKey }: SegmentContext,
+  context: SegmentContext,
   segment: number,
   records: readonly NumberedRecord[],
   salt: Uint8Array | undefined,
 ): Uint8Array {
+  return finished(decodeMutableSegmentSteps(context, segment, records, salt));
+}
+
+/** The same in steps of STEP_SIZE, for who has other things to do between them. */
+export function* decodeMutableSegmentSteps(
+  { crypto, codec, format, file, readKey }: SegmentContext,
+  segment: number,
+  records: readonly NumberedRecord[],
+  salt: Uint8Array | undefined,
+): Generator<undefined, Uint8Array> {
   const saltSize = recordSaltSize(format);
   const salts = format === 'sdmf' ? [salt] : records.map(({ record }) => record.subarray(0, saltSize));
   const [first] = salts;
   if (first === undefined || salts.some((other) => other === undefined || !equalBytes(first, other))) {
     throw new TahoeError('ERR_HASH', { what: `the salt of segment ${String(segment)}` });
   }
-  const blocks = codec.decode(
-    records.map(({ shareNumber, record }) => ({ shareNumber, block: record.subarray(saltSize) })),
-  );
-  const crypttext = concat(...blocks).subarray(0, segmentSizeOf(file, segment));
-  return crypto.aesCtr(deriveMutableDataKey(crypto, first, readKey), 0).process(crypttext);
+  const blockSize = blockSizeOf(file, segment);
+  const padded = new Uint8Array(blockSize * file.needed);
+  const pieceSize = Math.ceil(STEP_SIZE / file.needed);
+  for (let offset = 0; offset < blockSize; offset += pieceSize) {
+    const pieces = records.map(({ shareNumber, record }) => {
+      return { shareNumber, block: record.subarray(saltSize).subarray(offset, offset + pieceSize) };
+    });
+    for (const [i, piece] of codec.decode(pieces).entries()) padded.set(piece, i * blockSize + offset);
+    yield;
+  }
+  const bytes = padded.subarray(0, segmentSizeOf(file, segment));
+  const cipher = crypto.aesCtr(deriveMutableDataKey(crypto, first, readKey), 0);
+  for (let offset = 0; offset < bytes.length; offset += STEP_SIZE) {
+    bytes.set(cipher.process(bytes.subarray(offset, offset + STEP_SIZE)), offset);
+    yield;
+  }
+  return bytes;
 }
