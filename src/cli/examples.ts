@@ -51,6 +51,10 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
   manifest: ['tallac manifest home:', 'tallac manifest --verify-cap home: > verify-caps'],
   stats: ['tallac stats home:'],
   status: ['tallac status', 'watch tallac status --verbose'],
+  watch: [
+    'tallac watch home:photos',
+    'tallac watch --json home: | while read -r change; do tallac get home:todo todo; done',
+  ],
   webopen: ['tallac webopen', 'tallac webopen home:photos'],
   demo: ['tallac demo'],
   doctor: ['tallac doctor', 'tallac doctor --json ~/storage'],

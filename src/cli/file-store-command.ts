@@ -3,8 +3,8 @@ import type { Command } from 'commander';
 import { readAliases } from './aliases.js';
 import type { Aliases } from './aliases.js';
 import type { CommandContext } from './context.js';
-import { gatewayAddress } from './gateway-address.js';
-import { GatewayClient } from './gateway-client.js';
+import { openGateway } from './gateway-address.js';
+import type { GatewayClient } from './gateway-client.js';
 import { interruptible } from './interrupt.js';
 
 /** Those options. */
@@ -43,7 +43,7 @@ export async function withFileStore(
 ): Promise<number> {
   const { nodeUrl, dirCap } = command.opts<FileStoreWords>();
   const aliases = await readAliases(context, dirCap);
-  const client = new GatewayClient(await gatewayAddress(nodeUrl, context), context);
+  const client = await openGateway(nodeUrl, context);
   try {
     return await interruptible(what, (signal) => action({ client, aliases, signal }));
   } finally {

@@ -69,6 +69,8 @@ export interface StoredFile {
 /** What a client needs; limits that are left out are the usual ones. */
 export interface GatewayClientOptions {
   readonly clock: Clock;
+  /** What a private gateway asks for. It is sent with each request, to this gateway alone. */
+  readonly token?: string | undefined;
   readonly limits?: Partial<GatewayLimits>;
 }
 
@@ -78,11 +80,13 @@ export class GatewayClient {
   readonly #clock: Clock;
   readonly #limits: GatewayLimits;
   readonly #connection: GatewayConnection;
+  readonly #token: string | undefined;
 
   /** @param address - such as `http://127.0.0.1:3456/`; the web API is below it. */
-  constructor(address: URL, { clock, limits }: GatewayClientOptions) {
+  constructor(address: URL, { clock, limits, token }: GatewayClientOptions) {
     this.#base = new URL(address.href.endsWith('/') ? address.href : `${address.href}/`);
     this.#clock = clock;
+    this.#token = token;
     this.#limits = { ...defaultGatewayLimits, ...limits };
     this.#connection = new GatewayConnection(this.#base, this.#limits.connectMs);
   }
@@ -205,15 +209,22 @@ export class GatewayClient {
 
   /**
    * Asks for something whose answer comes piece by piece, for as long as it takes.
-   * @param options - `pieceMs`: how long one may take, in milliseconds; by default as long as any answer.
+   * @param options - `pieceMs`: how long one may take, in milliseconds; by default as long as any answer. `method`: POST
+   *   if nothing else is said.
    * @throws as call does; so does the iteration, and ERR_GATEWAY_CUT when it breaks off.
    */
   async stream(
     address: string,
-    { signal, pieceMs = this.#limits.answerMs }: { readonly signal?: AbortSignal; readonly pieceMs?: number } = {},
+    options: {
+      readonly signal?: AbortSignal;
+      readonly pieceMs?: number;
+      readonly method?: 'GET' | 'POST';
+      readonly headers?: Record<string, string>;
+    } = {},
   ): Promise<AsyncGenerator<Uint8Array, void>> {
-    const patience = this.#patience(signal);
-    const reply = await this.#request('POST', address, patience, { answerMs: pieceMs });
+    const { headers = {}, method = 'POST', pieceMs = this.#limits.answerMs } = options;
+    const patience = this.#patience(options.signal);
+    const reply = await this.#request(method, address, patience, { answerMs: pieceMs, headers });
     if (reply.statusCode !== 200) throw await this.#refusal(reply, patience);
     return this.#download(reply, undefined, patience, pieceMs);
   }
@@ -261,7 +272,12 @@ export class GatewayClient {
     patience: Patience,
     options: { headers?: Record<string, string>; body?: AsyncGenerator<Uint8Array>; answerMs?: number } = {},
   ): Promise<GatewayResponse> {
-    const headers = { accept: 'text/plain, application/octet-stream', 'user-agent': applicationVersion };
+    const authorization = this.#token === undefined ? {} : { authorization: `tahoe-lafs ${this.#token}` };
+    const headers = {
+      accept: 'text/plain, application/octet-stream',
+      'user-agent': applicationVersion,
+      ...authorization,
+    };
     const { signal } = patience;
     if (options.body === undefined) patience.begin(options.answerMs ?? this.#limits.answerMs);
     try {

@@ -2,14 +2,13 @@
 import { TahoeError } from '#core/errors.js';
 import type { GridReport } from '#node/grid-report.js';
 import type { CommandContext } from './context.js';
-import { gatewayAddress } from './gateway-address.js';
-import { GatewayClient } from './gateway-client.js';
+import { openGateway } from './gateway-address.js';
 
 const REPORT_PATH = 'tallac/v1/grid';
 
 /** @throws ERR_GATEWAY when it does not run, ERR_GATEWAY_REPLY when it is a program that has no such report. */
 export async function askGridReport(nodeUrl: string | undefined, context: CommandContext): Promise<GridReport> {
-  const client = new GatewayClient(await gatewayAddress(nodeUrl, context), { clock: context.clock });
+  const client = await openGateway(nodeUrl, context);
   try {
     return parseReport(await client.readText(REPORT_PATH));
   } finally {

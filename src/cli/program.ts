@@ -91,6 +91,11 @@ export const commandEntries: readonly (CommandEntry | CommandGroup)[] = [
   },
   { name: 'stats', summary: 'count what a directory leads to', load: () => import('./commands/stats.js') },
   { name: 'status', summary: 'say what the gateway is doing', load: () => import('./commands/status.js') },
+  {
+    name: 'watch',
+    summary: 'tell of each change of a file or a directory',
+    load: () => import('./commands/watch.js'),
+  },
   { name: 'webopen', summary: 'show something in a browser', load: () => import('./commands/webopen.js') },
   {
     name: 'completion',

@@ -1,5 +1,5 @@
 /**
- * Server-sent events: `event: NAME`, `data: JSON`, an empty line. A comment comes now and then where there is nothing else
+ * Server-sent events: `event: NAME`, `id: TEXT` where a reader may go on from it, `data: JSON`, an empty line. A comment comes now and then where there is nothing else
  * to say, so that whoever is between keeps the connection.
  * @see HTML Standard, "Server-sent events"
  */
@@ -16,6 +16,8 @@ const HEARTBEAT = ': still here\n\n';
 /** One event; its data are on one line. */
 export interface ServerEvent {
   readonly event: string;
+  /** What a reader that comes again names in `Last-Event-ID`. */
+  readonly id?: string;
   readonly data: string;
 }
 
@@ -44,7 +46,7 @@ async function* asBytes(
         continue;
       }
       if (event.done === true) return;
-      yield Buffer.from(`event: ${event.value.event}\ndata: ${event.value.data}\n\n`);
+      yield Buffer.from(textOf(event.value));
       next = events.next();
     }
   } catch (error) {
@@ -53,6 +55,10 @@ async function* asBytes(
   } finally {
     await events.return();
   }
+}
+
+function textOf({ event, id, data }: ServerEvent): string {
+  return `event: ${event}\n${id === undefined ? '' : `id: ${id}\n`}data: ${data}\n\n`;
 }
 
 async function nextOrHeartbeat<Value>(

@@ -6,12 +6,13 @@
  *   Origin,           of a request that may change something, are those of this gateway's own pages; who is no browser
  *   Sec-Fetch-Site    sends neither
  *   Authorization     of a private gateway holds its token: `tahoe-lafs TOKEN`, or as the password of a browser's dialogue
- *   the method        of a read-only gateway is GET or HEAD
+ *   the method        of a read-only gateway is GET or HEAD, or POST where it only looks: a check, a walk, a status page
  * @see Fetch Metadata Request Headers; RFC 9110 section 7.2
  */
 import { equalBytes, utf8 } from '#core/bytes.js';
 import type { CryptoProvider } from '#core/crypto.js';
 import { TahoeError } from '#core/errors.js';
+import type { Arguments } from './arguments.js';
 
 /** What a gateway lets in. */
 export interface GuardOptions {
@@ -35,6 +36,18 @@ const READING = ['GET', 'HEAD'];
 /** Whoever looks after a node asks these without a token, and these by whatever name: they tell nothing of what is stored. */
 const FOR_ALL = ['/healthz', '/readyz'];
 const BY_ANY_NAME = ['/metrics'];
+/** What a POST below a capability may ask of a read-only gateway, so long as it neither repairs nor renews leases. */
+const LOOKING = [
+  'check',
+  'stream-manifest',
+  'stream-deep-check',
+  'start-manifest',
+  'start-deep-size',
+  'start-deep-stats',
+  'start-deep-check',
+];
+const BELOW_CAPABILITY = /^\/(uri|cap)\/./s;
+const STATUS_PAGES = /^\/(status|statistics|storage|helper_status|operations)(\/|$)/;
 const HOST = /^([a-z0-9._-]{1,253}|\[[0-9a-f:.]{2,45}\])(:[0-9]{1,5})?$/i;
 const ADDRESS = /^([0-9]{1,3}(\.[0-9]{1,3}){3}|\[.*\])$/;
 
@@ -58,7 +71,7 @@ export class Guard {
     if (here === undefined || !(this.#isOurs(here) || BY_ANY_NAME.includes(url))) return new TahoeError('ERR_HOST', {});
     const mayChange = !READING.includes(method) || headers['upgrade'] !== undefined;
     if (mayChange && !isFromHere(here, headers)) return new TahoeError('ERR_CROSS_SITE', {});
-    if (this.#options.isReadOnly && !READING.includes(method)) return new TahoeError('ERR_GATEWAY_READ_ONLY', {});
+    if (this.#options.isReadOnly && !seemsToLook(method, url)) return new TahoeError('ERR_GATEWAY_READ_ONLY', {});
     const mustShowToken = this.#options.isPrivate && !this.hasToken(textOf(headers['authorization']));
     return mustShowToken ? new TahoeError('ERR_TOKEN', {}) : undefined;
   }
@@ -75,6 +88,24 @@ export class Guard {
   #isOurs({ hostname }: URL): boolean {
     return ADDRESS.test(hostname) || this.#hosts.has(hostname);
   }
+}
+
+/**
+ * Looks again at a POST below a capability, at arguments of which some may have stood in its body, where a Guard sees nothing.
+ * @throws ERR_GATEWAY_READ_ONLY
+ */
+export function requireLooking({ isReadOnly }: Pick<GuardOptions, 'isReadOnly'>, args: Arguments): void {
+  if (!isReadOnly) return;
+  const mayChange = args.flag('repair', false) || args.flag('add-lease', false);
+  if (mayChange || !LOOKING.includes(args.operation)) throw new TahoeError('ERR_GATEWAY_READ_ONLY', {});
+}
+
+/** Whether a request may be one that changes nothing, as far as its address tells. */
+function seemsToLook(method: string, url: string): boolean {
+  if (method !== 'POST') return READING.includes(method);
+  const [path = '', query = ''] = url.split('?');
+  if (STATUS_PAGES.test(path)) return true;
+  return BELOW_CAPABILITY.test(path) && LOOKING.includes(new URLSearchParams(query).get('t') ?? '');
 }
 
 /** What a browser says of where a request comes from. It says nothing when it is none. */

@@ -79,10 +79,14 @@ ${parts}
 
 /** Answers with a page. */
 export function sendPage(reply: FastifyReply, html: string): FastifyReply {
-  return reply
-    .header('content-type', 'text/html;charset=utf-8')
-    .header('content-security-policy', PAGE_POLICY)
-    .send(html);
+  return (
+    reply
+      .header('content-type', 'text/html;charset=utf-8')
+      .header('content-security-policy', PAGE_POLICY)
+      // With none at all a browser calls the origin of our own forms null, and they could not be told from others'.
+      .header('referrer-policy', 'same-origin')
+      .send(html)
+  );
 }
 
 function htmlOf(value: string | number | Html | readonly Html[]): string {

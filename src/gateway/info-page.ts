@@ -95,12 +95,12 @@ function box(name: string, label: string): Html {
 const CHECK_BOXES = markup`${[box('verify', 'read every share'), box('repair', 'repair'), box('add-lease', 'renew leases')]}`;
 
 function checkForm(address: string): Html {
-  return actionForm(address, { t: 'check' }, 'Check', CHECK_BOXES);
+  return actionForm(`${address}?t=check`, {}, 'Check', CHECK_BOXES);
 }
 
 function treeForms(address: string, handle: string): Html[] {
   const start = (operation: string, button: string, shown?: Html): Html =>
-    actionForm(address, { t: operation, ophandle: `${handle}-${operation}` }, button, shown);
+    actionForm(`${address}?t=${operation}`, { ophandle: `${handle}-${operation}` }, button, shown);
   return [
     markup`<h2>All below it</h2>\n`,
     start('start-deep-check', 'Check all', CHECK_BOXES),

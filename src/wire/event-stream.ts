@@ -14,6 +14,7 @@ export const STREAM_SILENCE_MS = 45_000;
 /** One event; empty texts for what it does not say. */
 export interface StreamEvent {
   readonly event: string;
+  readonly id: string;
   readonly data: string;
 }
 
@@ -53,5 +54,7 @@ function parseBlock(block: string): StreamEvent[] {
     if (name !== '')
       fields.set(name, name === 'data' && fields.has('data') ? `${fields.get('data') ?? ''}\n${value}` : value);
   }
-  return fields.size === 0 ? [] : [{ event: fields.get('event') ?? '', data: fields.get('data') ?? '' }];
+  return fields.size === 0
+    ? []
+    : [{ event: fields.get('event') ?? '', id: fields.get('id') ?? '', data: fields.get('data') ?? '' }];
 }

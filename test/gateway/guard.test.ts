@@ -174,6 +174,68 @@ t.test('a read-only gateway', async (t) => {
   await app.close();
 });
 
+t.test('a read-only gateway lets through what only looks', async (t) => {
+  const grid = new MemoryGrid(4, { needed: 2, happy: 2, total: 4 });
+  const services = gatewayServices(grid);
+  const writable = createGateway(services);
+  const { body: cap } = await writable.inject({ method: 'POST', url: '/uri?t=mkdir' });
+  await writable.close();
+  const app = createGateway({ ...services, guard: { ...usual, isReadOnly: true } });
+  const dir = `/uri/${encodeURIComponent(cap)}`;
+  const headers = { 'content-type': 'application/x-www-form-urlencoded' };
+  const post = async (url: string, payload = ''): Promise<number> =>
+    (await app.inject({ method: 'POST', url, headers, payload })).statusCode;
+  for (const looking of ['check', 'check&verify=true', 'stream-manifest', 'stream-deep-check&repair=false']) {
+    t.equal(await post(`${dir}?t=${looking}`), 200, looking);
+  }
+  for (const walk of ['start-manifest', 'start-deep-size', 'start-deep-stats', 'start-deep-check']) {
+    t.equal(await post(`${dir}?t=${walk}&ophandle=${walk}`), 302, walk);
+    t.equal(await post(`/operations/${walk}?t=cancel`), 200);
+  }
+  t.equal(await post('/status?t=json', 'token=x'), 200);
+  t.equal(await post('/statistics?t=json'), 200);
+  const changing = [
+    ['?t=check&repair=true'],
+    ['?t=check&add-lease=on'],
+    ['?t=check', 'repair=true'],
+    ['?t=check', 'add-lease=1'],
+    ['?t=stream-deep-check', 'repair=true'],
+    ['?t=start-deep-check&ophandle=x', 'add-lease=true'],
+    ['?t=check&t=mkdir&name=x', 'repair=t'],
+    ['?t=mkdir&t=check&name=x'],
+    ['?name=x', 't=mkdir'],
+    ['', 't=check'],
+    ['?t=unlink&name=x', 't=check'],
+    ['?T=check&t=mkdir&name=x'],
+    ['?t=upload&t=check'],
+  ] as const;
+  for (const [query, form] of changing) {
+    t.equal(await post(`${dir}${query}`, form), 403, `${query} with ${String(form)}`);
+  }
+  for (const url of [
+    '/report_incident?t=check',
+    '/uri?t=check',
+    '/uri/?t=check',
+    '/uriX/y?t=check',
+    '/private?t=check',
+  ]) {
+    t.equal(await post(url), 403, url);
+  }
+  for (const method of ['PUT', 'DELETE'] as const) {
+    t.equal((await app.inject({ method, url: `${dir}/x?t=check` })).statusCode, 403, method);
+  }
+  t.match(JSON.parse((await app.inject(`${dir}?t=json`)).body), ['dirnode', { children: {} }]);
+  const page = await app.inject({ url: `${dir}?t=info`, headers: { accept: 'text/html' } });
+  const forms = [...page.body.matchAll(/<form action="([^"]*)"/g)].map(([, action = '']) =>
+    action.replaceAll('&amp;', '&'),
+  );
+  t.ok(
+    forms.filter((action) => action.includes('?t=')).length >= 5,
+    'the forms of the page say in their address what they do',
+  );
+  await app.close();
+});
+
 t.test('what every answer carries, and no capability where it would stay', async (t) => {
   const lines: string[] = [];
   const app = appWith({}, lines);
@@ -194,7 +256,8 @@ t.test('what every answer carries, and no capability where it would stay', async
     const { body, headers } = await app.inject({ url, headers: { accept: 'text/html' } });
     t.match(headers, {
       'x-content-type-options': 'nosniff',
-      'referrer-policy': 'no-referrer',
+      'referrer-policy':
+        /^text\/html/.test(String(headers['content-type'])) && !url.endsWith('.html') ? 'same-origin' : 'no-referrer',
       'x-frame-options': 'DENY',
     });
     t.match(headers, { 'cache-control': 'no-store' }, url);

@@ -194,9 +194,11 @@ t.test('a watch tells each version until nobody listens', async (t) => {
   t.match(headers, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
   t.match(
     body,
-    /event: version\ndata: \{"sequence-number":1,"root-hash":"a+"\}\n\nevent: version\ndata: \{"sequence-number":2/,
+    /event: version\nid: 1-a+\ndata: \{"sequence-number":1,"root-hash":"a+"\}\n\nevent: version\nid: 2-a+\ndata: \{"sequence-number":2/,
   );
   t.match(body, /event: failed\n/);
+  const known = await app.inject({ url: `${url}?t=watch`, headers: { 'last-event-id': `1-${'a'.repeat(52)}` } });
+  t.match(known.body, /^: events follow\n\nevent: version\nid: 2-/, 'what is known already is not told again');
   t.match(await app.inject('/uri/URI:LIT:ge?t=watch'), { statusCode: 400, body: /never changes/ });
   await app.close();
 });

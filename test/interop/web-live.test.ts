@@ -60,6 +60,9 @@ t.test('as it happens', { skip: hasReference ? false : 'no reference', timeout: 
     } finally {
       stop.abort();
     }
-    t.match(text, /event: version\ndata: \{"sequence-number":1,.*\n\nevent: version\ndata: \{"sequence-number":2,/s);
+    t.match(
+      text,
+      /event: version\nid: 1-[a-z2-7]+\ndata: \{"sequence-number":1,.*\n\nevent: version\nid: 2-[a-z2-7]+\ndata: \{"sequence-number":2,/s,
+    );
   });
 });

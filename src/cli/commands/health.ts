@@ -3,8 +3,7 @@
  */
 import type { CommandModule } from '../context.js';
 import { SUCCESS } from '../exit-status.js';
-import { gatewayAddress } from '../gateway-address.js';
-import { GatewayClient } from '../gateway-client.js';
+import { openGateway } from '../gateway-address.js';
 import { writeLine } from '../output.js';
 
 /** Who checks gives up after ten seconds or more, and should hear the reason before that. In milliseconds. */
@@ -23,8 +22,7 @@ export const command: CommandModule = {
 
   async run(command, context) {
     const { nodeUrl } = command.opts<{ nodeUrl?: string }>();
-    const address = await gatewayAddress(nodeUrl, context);
-    const client = new GatewayClient(address, { clock: context.clock, limits: LIMITS });
+    const client = await openGateway(nodeUrl, context, LIMITS);
     try {
       await client.checkReady();
       if (!context.isQuiet) await writeLine(context.stdout, 'the node is ready');

@@ -9,6 +9,7 @@ import { withFileStore, withFileStoreOptions } from '../file-store-command.js';
 import type { FileStoreTools } from '../file-store-command.js';
 import { parseAnswer } from '../line-stream.js';
 import { writeLine } from '../output.js';
+import { pause } from '../pause.js';
 import { addressOf, parseStart } from '../remote-path.js';
 import { statisticsLines } from '../tree-statistics.js';
 
@@ -51,21 +52,5 @@ async function statisticsOf(address: string, { client, signal }: FileStoreTools,
     const { text } = await client.call('GET', question, { signal });
     if (parseAnswer(text)['finished'] === true) return text;
     await pause(clock, pauseMs, signal);
-  }
-}
-
-async function pause(clock: Clock, delayMs: number, signal: AbortSignal): Promise<void> {
-  signal.throwIfAborted();
-  let cancel: () => void = () => undefined;
-  let onAbort: () => void = () => undefined;
-  try {
-    await new Promise<void>((resolve, reject) => {
-      cancel = clock.schedule(delayMs, resolve);
-      onAbort = () => reject(signal.reason as Error);
-      signal.addEventListener('abort', onAbort);
-    });
-  } finally {
-    cancel();
-    signal.removeEventListener('abort', onAbort);
   }
 }

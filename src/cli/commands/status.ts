@@ -5,8 +5,7 @@ import { isTahoeError } from '#core/errors.js';
 import type { CommandModule } from '../context.js';
 import { chooseDirectory } from '../directory-choice.js';
 import { SUCCESS } from '../exit-status.js';
-import { gatewayAddress } from '../gateway-address.js';
-import { GatewayClient } from '../gateway-client.js';
+import { openGateway, TOKEN_FILE } from '../gateway-address.js';
 import { interruptible } from '../interrupt.js';
 import { parseAnswer } from '../line-stream.js';
 import { localFileError } from '../local-file.js';
@@ -27,11 +26,11 @@ export const command: CommandModule = {
 
   async run(command, context) {
     const { verbose = false } = command.opts<{ readonly verbose?: boolean }>();
-    const file = join(chooseDirectory({}, context), 'private', 'api_auth_token');
+    const file = join(chooseDirectory({}, context), TOKEN_FILE);
     const token = await readFile(file, 'utf8').catch((error: unknown) => {
       throw localFileError(file, error);
     });
-    const client = new GatewayClient(await gatewayAddress(undefined, context), context);
+    const client = await openGateway(undefined, context);
     const ask = async (page: string, signal: AbortSignal) => {
       const body = `t=json&token=${encodeURIComponent(token.trim())}`;
       const contentType = 'application/x-www-form-urlencoded';

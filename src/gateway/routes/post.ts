@@ -20,6 +20,7 @@ import { clientGone } from '../body.js';
 import { CHILDREN_SIZE_MAX, childOfGiven, parseChildren } from '../children-json.js';
 import { readForm, withoutForm } from '../form.js';
 import type { FormFile } from '../form.js';
+import { requireLooking } from '../guard.js';
 import { sendLine, textOfChild } from '../reply.js';
 import { readBody } from '../request-body.js';
 import type { Gateway } from '../services.js';
@@ -69,6 +70,7 @@ export async function postThing(
   const form = hasJson ? withoutForm(request) : await readForm(services, request);
   try {
     const { args, file } = form;
+    requireLooking(services.guard, args);
     return await answer({ services, request, reply, args, file, signal, whenDone: whenDoneOf(request, args) });
   } finally {
     await form.close();
