@@ -57,13 +57,16 @@ export class SshServer {
   readonly #pending = new PendingFiles<WrittenFile>();
   readonly #closed = new AbortController();
   readonly #sockets = new Set<Socket>();
+  /** Timers of those who have said nothing yet, by their address. */
+  readonly #silent = new Map<string, () => void>();
 
   /** @throws ERR_CONFIG for a key of the accounts file that is none. */
   constructor({ accounts, accountsFile, hostKey, services }: SshServerOptions) {
     this.#services = services;
     this.#log = services.log;
     this.#users = new Map([...accounts].map(([name, account]) => [name, userOf(account, accountsFile)]));
-    this.#server = new ssh2.Server({ hostKeys: [hostKey], ident: 'tallac' }, (connection) => {
+    this.#server = new ssh2.Server({ hostKeys: [hostKey], ident: 'tallac' }, (connection, { ip, port }) => {
+      this.#silent.get(addressOf(ip, port))?.();
       this.#accept(connection);
     });
   }
@@ -71,7 +74,16 @@ export class SshServer {
   /** Serves a connection. */
   handle(socket: Socket): void {
     this.#sockets.add(socket);
-    socket.once('close', () => this.#sockets.delete(socket));
+    const address = addressOf(socket.remoteAddress, socket.remotePort);
+    const cancelTimer = this.#services.clock.schedule(LOGIN_TIMEOUT_MS, () => {
+      socket.destroy();
+    });
+    this.#silent.set(address, cancelTimer);
+    socket.once('close', () => {
+      cancelTimer();
+      this.#sockets.delete(socket);
+      if (this.#silent.get(address) === cancelTimer) this.#silent.delete(address);
+    });
     socket.on('error', () => undefined); // the connection says it too
     this.#server.injectSocket(socket);
   }
@@ -178,6 +190,10 @@ export class SshServer {
     channel.exit(0);
     channel.end();
   }
+}
+
+function addressOf(host: string | undefined, port: number | undefined): string {
+  return `${host ?? ''} ${String(port)}`;
 }
 
 function userOf(account: Account, file: string): User {
