@@ -3,7 +3,7 @@ import { literalCapability } from '#core/capability/types.js';
 import type { Child } from '#core/directory/child.js';
 import type { DirectoryEntry } from '#core/directory/entries.js';
 import type { Metadata } from '#core/directory/metadata.js';
-import { attributesOf, isReadOnly, metadataWith } from './attributes.js';
+import { attributesOf, isReadOnly } from './attributes.js';
 import type { Attributes } from './attributes.js';
 import { openContents, streamContents } from './contents.js';
 import type { OpenContents } from './file-reader.js';
@@ -55,12 +55,16 @@ export async function openToRead(services: SftpServices, place: Place, signal: A
   return { contents, attributes: attributesOf(found.child, standing, contents.size) };
 }
 
-/** What a file that is to be written begins with. @param lasting - ends when the server does. @throws as `openToRead` */
+/**
+ * What a file that is to be written begins with. Attributes that come with the request are of no meaning: whoever opens a
+ * file is about to write to it, and sshfs sends a mode of 0 with every file that is there.
+ * @param lasting - ends when the server does.
+ * @throws as `openToRead`
+ */
 export async function startWriting(
   services: SftpServices,
   place: Place,
   mode: OpenMode,
-  attributes: Attributes,
   { lasting, signal }: { readonly lasting: AbortSignal; readonly signal: AbortSignal },
 ): Promise<WrittenFileStart> {
   const found = place.kind === 'root' ? rootStart(place, mode) : await entryStart(place, mode, signal);
@@ -69,8 +73,6 @@ export async function startWriting(
   return {
     ...found,
     place: place.kind === 'entry' ? place : undefined,
-    // Of a new file nothing is kept read-only: whoever creates it is about to write.
-    metadata: child === undefined || mode.isExclusive ? found.metadata : metadataWith(found.metadata, attributes),
     isChanged: (mode.truncates || child === undefined) && !mode.isExclusive,
     appends: mode.appends,
     contents: begins ? streamContents(services, child, lasting) : undefined,

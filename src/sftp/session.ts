@@ -125,7 +125,7 @@ export class SftpSession {
       return { kind: 'listing', names: [...(await this.#files.list(parsePath(request.path), signal))] };
     }
     openMode(request.flags);
-    return this.#files.open(parsePath(request.path), request.flags, request.attributes, signal);
+    return this.#files.open(parsePath(request.path), request.flags, signal);
   }
 
   async #read(opened: OpenHandle, offset: number, size: number): Promise<Reply> {

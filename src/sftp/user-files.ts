@@ -53,12 +53,12 @@ export class UserFiles {
   }
 
   /** @throws ERR_SFTP, and what reading directories and files throws. The same holds for all that follows. */
-  async open(path: SftpPath, flags: number, attributes: Attributes, signal: AbortSignal): Promise<OpenedFile> {
+  async open(path: SftpPath, flags: number, signal: AbortSignal): Promise<OpenedFile> {
     const mode = openMode(flags);
     if (path.root === undefined && path.names.length === 0) {
       throw refusal('noSuchFile', 'this is the root, and no file');
     }
-    if (mode.writes || mode.creates) return this.#openToWrite(path, mode, attributes, signal);
+    if (mode.writes || mode.creates) return this.#openToWrite(path, mode, signal);
     const place = await this.#locate(path, signal);
     await allSettled(this.#pendingAt(path, place));
     return { kind: 'read', file: await openToRead(this.#services, place, signal) };
@@ -169,7 +169,7 @@ export class UserFiles {
     return encodeSpace(spaceOf(this.#services.freeBytes()), file.kind !== 'ssk');
   }
 
-  async #openToWrite(path: SftpPath, mode: OpenMode, attributes: Attributes, signal: AbortSignal): Promise<OpenedFile> {
+  async #openToWrite(path: SftpPath, mode: OpenMode, signal: AbortSignal): Promise<OpenedFile> {
     const file = new WrittenFile(this.#services, this.#lasting, this.#pending);
     const earlier = this.#pending.at(this.#keyOf(path));
     this.#pending.add(this.#keyOf(path), file);
@@ -180,7 +180,7 @@ export class UserFiles {
       const before = key === undefined ? [] : this.#pending.at(key).filter((other) => other.order < file.order);
       if (key !== undefined) this.#pending.add(key, file);
       await allSettled([...earlier, ...before]);
-      return startWriting(this.#services, place, mode, attributes, { lasting: this.#lasting, signal });
+      return startWriting(this.#services, place, mode, { lasting: this.#lasting, signal });
     });
     return { kind: 'written', file, mode };
   }

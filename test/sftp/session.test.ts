@@ -238,6 +238,18 @@ t.test('a user who has everything open keeps nobody else from opening', async (t
   for (let i = 0; i < HANDLES_PER_USER_MAX; i++) await open(second, '/f', 1);
 });
 
+t.test('a mode that comes with an open takes no right to write', async (t) => {
+  const { session: make } = await world();
+  const session = make();
+  await put(session, '/f', 'x');
+  const opened = await session.answer({ kind: 'open', path: path('/f'), flags: 2, attributes: { mode: 0 } });
+  const handle = opened.kind === 'handle' ? opened.handle : '';
+  await write(session, handle, 'y');
+  await close(session, handle);
+  t.match(await stat(session, '/f'), { attributes: { mode: 0o100666 } });
+  t.equal(await get(session, '/f'), 'y');
+});
+
 t.test('room is told as the servers tell it', async (t) => {
   const { session: make } = await world();
   const reply = await make().answer({ kind: 'statvfs', path: path('/') });
