@@ -20,7 +20,15 @@ export default tseslint.config(
     },
   },
   {
-    files: ['src/core/**', 'src/wire/**', 'src/client/**', 'src/gateway/**', 'storage/**', 'introducer/**'],
+    files: [
+      'src/core/**',
+      'src/wire/**',
+      'src/client/**',
+      'src/gateway/**',
+      'src/sftp/**',
+      'storage/**',
+      'introducer/**',
+    ],
     rules: {
       'no-console': 'error',
       'no-restricted-properties': [

@@ -20,6 +20,7 @@ import type { MutableContents } from './directory/mutable-contents.js';
 import { followPath } from './directory/path.js';
 import type { PathFound, PathMissing } from './directory/path.js';
 import { ImmutableReader } from './download/immutable-reader.js';
+import type { ReadOptions } from './download/immutable-reader.js';
 import { createMutableFile } from './mutable/create.js';
 import type { CreateOptions, InitialContents } from './mutable/create.js';
 import type { MutableContext } from './mutable/mutable-context.js';
@@ -54,8 +55,8 @@ export class FileStore {
   }
 
   /** An immutable file to be read. The caller closes it. */
-  openFile(capability: ChkReadCapability): ImmutableReader {
-    return new ImmutableReader(this.context, capability);
+  openFile(capability: ChkReadCapability, options?: ReadOptions): ImmutableReader {
+    return new ImmutableReader(this.context, capability, options);
   }
 
   /** The mutable file of that capability: the same one for all who ask. */

@@ -322,6 +322,7 @@ const catalogue = {
 
   // usage: the person at the keyboard can mend it
   ERR_USAGE: entry<{ reason: string }>('usage', (f) => f.reason),
+  ERR_SFTP: entry<{ status: string; reason: string }>('usage', (f) => f.reason),
   ERR_NOT_SUPPORTED: entry<{ reason: string }>('usage', (f) => f.reason),
   ERR_NOT_A_DIRECTORY: entry<{ what: string; reason: string }>(
     'usage',

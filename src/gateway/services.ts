@@ -19,7 +19,7 @@ import type { CheckOptions } from '#client/check/check-immutable.js';
 import type { CheckOutcome, RepairOutcome } from '#client/check/check-report.js';
 import type { Directory } from '#client/directory/directory.js';
 import type { PathFound, PathMissing } from '#client/directory/path.js';
-import type { ImmutableReader } from '#client/download/immutable-reader.js';
+import type { ImmutableReader, ReadOptions } from '#client/download/immutable-reader.js';
 import type { FileStore } from '#client/file-store.js';
 import type { CreateOptions } from '#client/mutable/create.js';
 import type { MutableFile } from '#client/mutable/mutable-file.js';
@@ -68,7 +68,7 @@ interface SignalOptions {
 export interface StoreServices {
   upload(input: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<UploadResult>;
   /** The caller closes it. */
-  openFile(capability: ChkReadCapability, signal: AbortSignal): Promise<OpenedFile>;
+  openFile(capability: ChkReadCapability, signal: AbortSignal, options?: ReadOptions): Promise<OpenedFile>;
   openMutable(capability: MutableWriteCapability | MutableReadCapability, signal: AbortSignal): Promise<OpenedMutable>;
   createMutable(contents: Uint8Array, options: MakingOptions): Promise<OpenedMutable>;
   openDirectory(capability: DirectoryCapability, signal: AbortSignal): Promise<Directory>;
@@ -128,7 +128,7 @@ export function storeServices(
   };
   return {
     upload: (input, signal) => when(signal, () => store.upload(input, signal)),
-    openFile: (capability, signal) => when(signal, () => store.openFile(capability)),
+    openFile: (capability, signal, options) => when(signal, () => store.openFile(capability, options)),
     openMutable: (capability, signal) => when(signal, () => store.openMutable(capability)),
     createMutable: (contents, options) => when(options.signal, () => store.createMutable(contents, options)),
     openDirectory: (capability, signal) => when(signal, () => store.openDirectory(capability)),

@@ -1,6 +1,6 @@
 /**
- * The client half of a node: the grid of the servers it was told of, uploads and downloads on it, and the gateway
- * that offers them as a web API.
+ * The client half of a node: the grid of the servers it was told of, uploads and downloads on it, the gateway that
+ * offers them as a web API, and the SFTP server.
  */
 import type { CryptoProvider } from '#core/crypto.js';
 import type { Clock, Random } from '#core/environment.js';
@@ -36,13 +36,17 @@ import { SeenVersionsFile } from './seen-versions-file.js';
 import { RsaKeyPool } from './rsa-key-pool.js';
 import { workWatch } from './work-watch.js';
 import type { LiveSettings } from './reload.js';
+import type { SftpSettings } from './sftp-settings.js';
 import { Spool } from './spool.js';
 import { applicationVersion } from './version.js';
+
+/** How far ahead of an SFTP client a file is fetched, in bytes: it may have many open. */
+const SFTP_READ_AHEAD_SIZE = 4_194_304;
 
 /** What the client half is made of. */
 export interface ClientServiceOptions {
   readonly directory: NodeDirectory;
-  readonly settings: NodeSettings & { readonly web: Endpoint };
+  readonly settings: NodeSettings;
   readonly live: Pick<LiveSettings, 'encoding'>;
   readonly crypto: CryptoProvider;
   readonly random: Random;
@@ -61,21 +65,34 @@ export interface ClientServiceOptions {
 }
 
 /**
- * Joins the grid and opens the gateway. What it opens is added to `closers`.
- * @returns the gateway's address.
+ * Joins the grid, serves SFTP and opens the gateway, whatever of the two is wanted. What it opens is added to `closers`.
+ * @returns the gateway's address; undefined where there is none.
  */
-export async function startClientService(options: ClientServiceOptions): Promise<string> {
-  const { directory, settings, log, closers, clock } = options;
+export async function startClientService(options: ClientServiceOptions): Promise<string | undefined> {
+  const { settings } = options;
   const joined = await joinGrid(options);
   const { grid, permission } = joined;
-  const context = await clientContext(options, grid, permission);
-  const gateway = createGateway(servicesOf(options, joined, context), (app) => {
+  const spool = new Spool(settings.tempDirectory, { bytesMax: settings.spoolBytesMax });
+  const context = await clientContext(options, grid, permission, spool);
+  const services = servicesOf(options, joined, context);
+  if (settings.sftp !== undefined) await serveSftp(options, settings.sftp, { services, joined, spool });
+  return settings.web === undefined ? undefined : openGateway(options, settings.web, services, joined);
+}
+
+async function openGateway(
+  options: ClientServiceOptions,
+  endpoint: Endpoint,
+  services: GatewayServices,
+  joined: JoinedGrid,
+): Promise<string> {
+  const { directory, settings, log, closers, clock } = options;
+  const gateway = createGateway(services, (app) => {
     if (options.monitor !== undefined) monitorRoutes(app, options.monitor);
     gridReportRoute(app, joined);
   });
   if (options.monitor !== undefined) monitorGrid(options.monitor.metrics, joined);
   const { connectionsMax } = settings;
-  const listener = await listenHttp(gateway, settings.web, { option: '[node]web.port', connectionsMax, clock });
+  const listener = await listenHttp(gateway, endpoint, { option: '[node]web.port', connectionsMax, clock });
   closers.add('the gateway', () => listener.close());
   const url = gatewayUrl(listener.host, listener.port);
   await directory.write('node.url', `${url}\n`);
@@ -83,15 +100,49 @@ export async function startClientService(options: ClientServiceOptions): Promise
   return url;
 }
 
+/** SFTP is loaded only where it is served. */
+async function serveSftp(
+  options: ClientServiceOptions,
+  settings: SftpSettings,
+  parts: { readonly services: GatewayServices; readonly joined: JoinedGrid; readonly spool: Spool },
+): Promise<void> {
+  const { services, joined, spool } = parts;
+  const { startSftp } = await import('./sftp-service.js');
+  await startSftp({
+    settings,
+    connectionsMax: options.settings.connectionsMax,
+    closers: options.closers,
+    services: {
+      ...services,
+      mutableFormat: options.settings.mutableFormat,
+      openFile: (capability, signal) => services.openFile(capability, signal, { readAheadSize: SFTP_READ_AHEAD_SIZE }),
+      openScratch: () => spool.open(),
+      freeBytes: () => freeBytes(joined.grid.status(), options.live.encoding),
+    },
+  });
+}
+
+/** What files may take of the room that connected servers tell of; undefined where none tells. */
+function freeBytes(
+  servers: ReturnType<Grid['status']>,
+  { needed, total }: { readonly needed: number; readonly total: number },
+): number | undefined {
+  const spaces = servers.flatMap(({ availableSpace, connected }) =>
+    connected && typeof availableSpace === 'number' ? [availableSpace] : [],
+  );
+  if (spaces.length === 0) return undefined;
+  return Math.floor((spaces.reduce((sum, space) => sum + space, 0) * needed) / total);
+}
+
 async function clientContext(
   options: ClientServiceOptions,
   grid: Grid,
   permission: UploadPermission,
+  spool: Spool,
 ): Promise<FileStoreContext> {
-  const { directory, settings, crypto, clock, random, log } = options;
+  const { directory, crypto, clock, random, log } = options;
   const encoders = new NodeEncoders(crypto, clock);
   options.closers.add('the encoders', () => encoders.close());
-  const spool = new Spool(settings.tempDirectory, { bytesMax: settings.spoolBytesMax });
   const secrets = await loadClientSecrets(directory, random);
   const path = directory.privateFile('seen-versions');
   const seen = await SeenVersionsFile.open({ path, crypto, secret: secrets.leaseSecret, log });

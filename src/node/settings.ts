@@ -15,6 +15,8 @@ import type { ExpirySettings } from './expiry-settings.js';
 import type { ListPlace } from './config/list-place.js';
 import { options } from './config/schema.js';
 import type { LogLevel } from './log.js';
+import { readSftp } from './sftp-settings.js';
+import type { SftpSettings } from './sftp-settings.js';
 import { isTubDisabled } from './tub-location.js';
 
 /** How new files are encoded. 1 ≤ needed ≤ total ≤ 256 and 1 ≤ happy ≤ 256; with happy > total no upload succeeds. */
@@ -81,6 +83,8 @@ export interface NodeSettings {
   /** Who encrypts, hashes and signs. */
   readonly crypto: CryptoName;
   readonly foolscap: FoolscapSettings;
+  /** undefined when no SFTP is served. */
+  readonly sftp: SftpSettings | undefined;
   /** Connections that one listening port holds at a time. */
   readonly connectionsMax: number;
   /** Bytes that all uploads together may hold in tempDirectory. */
@@ -119,6 +123,7 @@ export function readSettings(configuration: Configuration, directory: string): N
     logLevel: configuration.get(options.logLevel),
     crypto: configuration.get(options.crypto),
     foolscap: readFoolscap(configuration),
+    sftp: readSftp(configuration, (path) => resolvePath(directory, path)),
     connectionsMax: configuration.get(options.connectionsMax),
     spoolBytesMax: configuration.get(options.spoolSize),
     warnings: listWarnings(configuration),

@@ -8,7 +8,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, open, rm } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
-import { TahoeError, reasonOf } from '#core/errors.js';
+import { isTahoeError, TahoeError, reasonOf } from '#core/errors.js';
 import { fileError, systemCode } from './durable-file.js';
 
 const FULL_DISK = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
@@ -73,7 +73,7 @@ async function removeName(path: string, handle: FileHandle): Promise<void> {
   }
 }
 
-/** One file without a name: written from front to back, read anywhere. */
+/** One file without a name: read anywhere, and written from front to back, or anywhere too. */
 export class SpoolFile {
   readonly #handle: FileHandle;
   readonly #directory: string;
@@ -111,9 +111,15 @@ export class SpoolFile {
    * @throws ERR_NO_SPACE when the disk or the spool is full, ERR_DISK when writing fails.
    */
   async append(bytes: Uint8Array): Promise<void> {
-    this.#count(bytes.length);
-    this.#size += bytes.length;
-    const start = this.#size - bytes.length;
+    await this.write(this.#size, bytes);
+  }
+
+  /**
+   * Writes bytes at an offset; a gap before them is zeros, and counts.
+   * @throws as `append`.
+   */
+  async write(start: number, bytes: Uint8Array): Promise<void> {
+    this.#grow(start + bytes.length);
     try {
       for (let done = 0; done < bytes.length;) {
         // A short write is no error to the system; it only becomes one when it is tried again.
@@ -122,6 +128,21 @@ export class SpoolFile {
       }
     } catch (error) {
       throw this.#failure('writing', error);
+    }
+  }
+
+  /**
+   * Cuts the file, or fills it up with zeros.
+   * @throws as `append`.
+   */
+  async resize(size: number): Promise<void> {
+    try {
+      this.#grow(size);
+      await this.#handle.truncate(size);
+      this.#count(size - this.#size);
+      this.#size = size;
+    } catch (error) {
+      throw this.#failure('resizing', error);
     }
   }
 
@@ -154,7 +175,14 @@ export class SpoolFile {
     await this.#handle.close();
   }
 
+  #grow(size: number): void {
+    if (size <= this.#size) return;
+    this.#count(size - this.#size);
+    this.#size = size;
+  }
+
   #failure(what: string, error: unknown): TahoeError {
+    if (isTahoeError(error)) return error;
     if (FULL_DISK.has(systemCode(error) ?? '')) {
       return new TahoeError('ERR_NO_SPACE', { where: `uploads in '${this.#directory}'` }, { cause: error });
     }

@@ -127,15 +127,15 @@ async function startServices(
   const signer = { directory, crypto, random, privateKey: identity.privateKey, applicationVersion };
   const announcement =
     announced === undefined || introducers.length === 0 ? undefined : await signOwnAnnouncement(announced, signer);
-  // Without a gateway nobody can ask anything of the client. Each half is loaded only where it runs: it weighs 20 MiB.
-  if (settings.web === undefined) {
+  // Without a gateway or SFTP nobody can ask anything of the client. Each half is loaded only where it runs: it weighs 20 MiB.
+  if (settings.web === undefined && settings.sftp === undefined) {
     if (announcement !== undefined)
       await startIntroductions({ ...shared, nickname: settings.nickname, introducers, announcement, known: undefined });
     return undefined;
   }
   const { startClientService } = await import('./client-service.js');
   const client = { ...shared, log, apiToken, introducers, announcement };
-  return startClientService({ ...client, settings: { ...settings, web: settings.web } });
+  return startClientService({ ...client, settings });
 }
 
 /** Foolscap, closed after what uses it. Loaded only where it is spoken. */

@@ -3,7 +3,7 @@ import t from 'tap';
 import { posix } from 'node:path';
 import { importsOf, productSources } from './sources.js';
 
-const layers = ['core', 'wire', 'client', 'gateway', 'node', 'cli', 'storage', 'introducer'] as const;
+const layers = ['core', 'wire', 'client', 'gateway', 'sftp', 'node', 'cli', 'storage', 'introducer'] as const;
 type Layer = (typeof layers)[number];
 
 const mayImport: Readonly<Record<Layer, readonly Layer[]>> = {
@@ -13,7 +13,8 @@ const mayImport: Readonly<Record<Layer, readonly Layer[]>> = {
   storage: ['core', 'wire', 'storage'],
   introducer: ['core', 'wire', 'introducer'],
   gateway: ['core', 'wire', 'client', 'gateway'],
-  node: ['core', 'wire', 'client', 'storage', 'introducer', 'gateway', 'node'],
+  sftp: ['core', 'wire', 'client', 'sftp'],
+  node: ['core', 'wire', 'client', 'storage', 'introducer', 'gateway', 'sftp', 'node'],
   cli: ['core', 'wire', 'node', 'cli'],
 };
 

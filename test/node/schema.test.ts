@@ -89,8 +89,8 @@ t.test('an option has its value, or its fallback, or one sentence that names it'
 t.test('options without effect yet are listed when they say something', (t) => {
   const template = '[client]\nhelper.furl =\n[helper]\nenabled = false\n[storage]\nexpire.enabled = off\n';
   t.strictSame(configure(template).withoutEffect(), []);
-  const asking = '[helper]\nenabled = yes\n[client]\nkey_generator.furl = pb://x\n[sftpd]\nport = tcp:8022\n';
-  t.strictSame(configure(asking).withoutEffect(), ['[client]key_generator.furl', '[sftpd]port', '[helper]enabled']);
+  const asking = '[helper]\nenabled = yes\n[client]\nkey_generator.furl = pb://x\n';
+  t.strictSame(configure(asking).withoutEffect(), ['[client]key_generator.furl', '[helper]enabled']);
   t.throws(() => configure('[helper]\nenabled = perhaps\n').withoutEffect(), { code: 'ERR_CONFIG' });
   t.end();
 });

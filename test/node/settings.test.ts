@@ -106,6 +106,7 @@ t.test('settings of an empty configuration are the defaults', (t) => {
     logLevel: 'info',
     crypto: 'native',
     foolscap: { enabled: true, clientForced: false },
+    sftp: undefined,
     connectionsMax: 10_000,
     spoolBytesMax: 107_374_182_400,
     warnings: [],
@@ -174,6 +175,7 @@ enabled = true
       logLevel: 'warn',
       crypto: 'portable',
       foolscap: { enabled: true, clientForced: true },
+      sftp: undefined,
       connectionsMax: 5,
       spoolBytesMax: 1_000_000,
       warnings: [
@@ -246,6 +248,11 @@ t.test('a node refuses to start with one sentence', (t) => {
     ['[storage]\nenabled = maybe', "tahoe.cfg: [storage]enabled: 'maybe' is not a boolean; write true or false"],
     ['[storage]\nenabled = false\n[node]\ntub.port = disabled', /tub.port is disabled, but not tub.location/],
     ['[node]\ntub.port = disabled', /^tahoe.cfg: \[storage\]enabled: storage is enabled, but tub.port is disabled/],
+    ['[sftpd]\nenabled = true', 'tahoe.cfg: [sftpd]accounts.file: SFTP is enabled, and this names no file'],
+    [
+      '[sftpd]\nenabled = true\naccounts.file = a',
+      'tahoe.cfg: [sftpd]host_pubkey_file: SFTP is enabled, and this names no file',
+    ],
     ['[sftpd]\nenabled = maybe', "tahoe.cfg: [sftpd]enabled: 'maybe' is not a boolean; write true or false"],
   ];
   for (const [text, message] of refused) {

@@ -343,13 +343,15 @@ export class MutableFile {
     patienceMs?: number,
   ): Promise<BestVersion> {
     for (let attempt = 1; ; attempt++) {
+      // What this node writes during the look is nothing that servers could withhold.
+      const seenBefore = await this.#context.seen.highest(this.storageIndex);
       const map = await this.#look(mode, signal, patienceMs);
       const found = map.best(mode === 'read' ? undefined : this.#refused);
       const isLast = attempt >= READ_ATTEMPTS || map.versions().length <= 1;
       // The newest may have too few shares in this moment: then nobody withholds it.
       const mayWait = !isLast && map.newerUnrecoverable().length > 0;
-      const judged = { ...options, mayWait };
-      if (found && (await isNewest(this.#context, this.storageIndex, found.version, judged))) return { map, found };
+      const judged = { ...options, mayWait, seenBefore };
+      if (found && isNewest(this.#context, this.storageIndex, found.version, judged)) return { map, found };
       if (isLast) throw shortage(map, this.storageIndex, this.#context.encoding.needed);
       await pause(this.#context.clock, READ_AGAIN_MS, signal);
     }

@@ -39,29 +39,46 @@ export async function remember(
 export async function checkNotRolledBack(
   { log, seen }: { readonly log: Log; readonly seen: SeenVersions },
   storageIndex: Uint8Array,
-  { sequenceNumber }: SeenVersion,
-  { acceptOlder }: { readonly acceptOlder?: boolean },
+  version: SeenVersion,
+  options: { readonly acceptOlder?: boolean },
 ): Promise<void> {
-  const highest = (await seen.highest(storageIndex))?.sequenceNumber ?? 0;
+  judge(log, storageIndex, version, (await seen.highest(storageIndex))?.sequenceNumber ?? 0, options);
+}
+
+function judge(
+  log: Log,
+  storageIndex: Uint8Array,
+  { sequenceNumber }: SeenVersion,
+  highest: number,
+  { acceptOlder }: { readonly acceptOlder?: boolean },
+): void {
   if (sequenceNumber >= highest) return;
   const facts = { storageIndex: formatBase32(storageIndex), sequenceNumber, highest };
   log.error('mutable file rolled back', facts);
   if (acceptOlder !== true) throw new TahoeError('ERR_ROLLED_BACK', facts);
 }
 
+/** How a version that was found is judged. */
+export interface NewestOptions {
+  readonly acceptOlder?: boolean;
+  readonly mayWait: boolean;
+  /** The highest that was seen before it was looked for. */
+  readonly seenBefore: SeenVersion | undefined;
+}
+
 /**
- * Whether no higher version was seen, or the caller knows of it.
+ * Whether no higher version was seen before, or the caller knows of it.
  * @throws ERR_ROLLED_BACK when one was, unless `mayWait` says that the higher one may still be under way.
  */
-export async function isNewest(
-  context: { readonly log: Log; readonly seen: SeenVersions },
+export function isNewest(
+  { log }: { readonly log: Log },
   storageIndex: Uint8Array,
   version: SeenVersion,
-  options: { readonly acceptOlder?: boolean; readonly mayWait: boolean },
-): Promise<boolean> {
-  const highest = (await context.seen.highest(storageIndex))?.sequenceNumber ?? 0;
+  options: NewestOptions,
+): boolean {
+  const highest = options.seenBefore?.sequenceNumber ?? 0;
   if (options.mayWait && options.acceptOlder !== true && version.sequenceNumber < highest) return false;
-  await checkNotRolledBack(context, storageIndex, version, options);
+  judge(log, storageIndex, version, highest, options);
   return true;
 }
 

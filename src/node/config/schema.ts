@@ -11,6 +11,7 @@ import { limits } from './limit-options.js';
 import { gridOptions } from './grid-options.js';
 import { mutableFormat } from './mutable-format.js';
 import { ownClient, ownNode } from './own-options.js';
+import { sftpOptions } from './sftp-options.js';
 import { boolean, date, duration, furl, integer, list, oneOf, optionalText, size, text } from './values.js';
 
 /** The kinds of node directory. */
@@ -288,11 +289,7 @@ const storage = {
 };
 
 const services = {
-  sftpEnabled: laterBoolean('sftpd', 'enabled', false, 'Whether files are served over SFTP.'),
-  sftpPort: laterText('sftpd', 'port', 'Where the SFTP server listens.'),
-  sftpAccounts: laterText('sftpd', 'accounts.file', 'Who may log in, with which key, to which directory.'),
-  sftpPublicKey: laterText('sftpd', 'host_pubkey_file', "The server's public key."),
-  sftpPrivateKey: laterText('sftpd', 'host_privkey_file', "The server's private key."),
+  ...sftpOptions,
   helperEnabled: laterBoolean('helper', 'enabled', false, 'Whether this node uploads on behalf of others.'),
 };
 

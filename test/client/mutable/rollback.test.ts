@@ -9,6 +9,7 @@ import { silentLog } from '#core/environment.js';
 import { MutableFile } from '#client/mutable/mutable-file.js';
 import { createSeenVersions } from '#client/mutable/seen-versions.js';
 import { SeenVersionsFile } from '#node/seen-versions-file.js';
+import { settle } from '../../fixtures/clock.js';
 import { crypto, seededBytes } from '../../fixtures/crypto.js';
 import { MutableGrid, restore, sharesOn, substitute } from '../../fixtures/mutable-grid.js';
 import { sweepRollbacks } from '../../fixtures/mutable-sweeps.js';
@@ -135,4 +136,35 @@ t.test('the highest is kept, whatever comes after it', async (t) => {
   );
   await saw(6, 1);
   t.equal((await seen.highest(index))?.sequenceNumber, 6);
+});
+
+t.test('a write of this node during a look is no rollback', async (t) => {
+  const grid = new MutableGrid();
+  const file = await grid.create('sdmf', seededBytes('first', 500));
+  let release = (): void => undefined;
+  const gate = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  let isHolding = true;
+  for (const server of grid.servers) {
+    const readMutable = server.readMutable.bind(server);
+    server.readMutable = async (...args) => {
+      const isHeld = isHolding;
+      const answer = await readMutable(...args);
+      if (isHeld) await gate;
+      return answer;
+    };
+  }
+  const reading = new MutableFile(grid.context, file.capability).read();
+  await settle();
+  isHolding = false;
+  const second = seededBytes('second', 500);
+  await grid.pass(file.overwrite(second));
+  release();
+  const { result } = await grid.pass(reading);
+  const contents = [seededBytes('first', 500), second];
+  t.ok(
+    contents.some((bytes) => equalBytes(bytes, result.bytes)),
+    'one of the two versions',
+  );
 });
