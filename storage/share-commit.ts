@@ -184,7 +184,7 @@ export class ShareCommits {
   async #seal(storageIndex: Uint8Array, changes: readonly ShareChange[]): Promise<CommitStep[]> {
     const isMarked = changes.length > 1;
     const sealing = changes.map(async ({ prepared, shareNumber }): Promise<CommitStep> => {
-      const before = isMarked ? await this.#markOf(this.#options.layout.share(storageIndex, shareNumber)) : null;
+      const before = isMarked ? await this.#durableMarkOf(this.#options.layout.share(storageIndex, shareNumber)) : null;
       if (prepared === undefined) return { shareNumber, before, prepared: null };
       await prepared.file.sync();
       const { name } = asPrepared(prepared);
@@ -327,6 +327,20 @@ export class ShareCommits {
   async markOf(storageIndex: Uint8Array, shareNumber: number): Promise<string | undefined> {
     const mark = await this.#markOf(this.#options.layout.share(storageIndex, shareNumber));
     return mark === null ? undefined : formatMark(mark);
+  }
+
+  /** A mark that a power cut leaves as it is: where the clock was set back, the time before the last write is the later one. */
+  async #durableMarkOf(path: string): Promise<FileMark | null> {
+    const mark = await this.#markOf(path);
+    if (mark === null) return null;
+    const { system, toShareFile } = this.#options;
+    const file = toShareFile(await onDisk('looking at a share', () => system.open(path, 'r')), mark.size);
+    try {
+      await file.sync(true);
+    } finally {
+      await file.close();
+    }
+    return mark;
   }
 
   async #markOf(path: string): Promise<FileMark | null> {

@@ -11,6 +11,13 @@
 import type { MutableVersion } from '#core/mutable/version.js';
 import type { Servermap } from './servermap.js';
 
+/** What is changed; without a version where none is left on the servers. */
+export interface Kept {
+  readonly bytes: Uint8Array;
+  readonly map: Servermap;
+  readonly version: MutableVersion | undefined;
+}
+
 /** Contents, and the highest sequence number that may be there without anybody having been told of newer ones. */
 interface Base {
   readonly contents: Uint8Array;

@@ -17,6 +17,7 @@ import type { ByteRange } from '#wire/storage.js';
 import { pause } from '../deadline.js';
 import { cannotRead, checkCanWrite } from './authority.js';
 import { Bases } from './bases.js';
+import type { Kept } from './bases.js';
 import { backOffMs, MODIFY_ATTEMPTS } from './back-off.js';
 import { fetchKeys } from './fetch-keys.js';
 import { endless } from './mutable-context.js';
@@ -63,13 +64,6 @@ export type Change = (old: Uint8Array, isFirst: boolean) => Uint8Array | undefin
 interface BestVersion {
   readonly map: Servermap;
   readonly found: FoundVersion;
-}
-
-/** What is changed; without a version where none is left on the servers. */
-interface Kept {
-  readonly bytes: Uint8Array;
-  readonly map: Servermap;
-  readonly version: MutableVersion | undefined;
 }
 
 /** A file that can be read, and written by who holds its write capability. */
