@@ -29,6 +29,8 @@ interface UnsettledShare {
   readonly shareNumber: number;
   /** Of the newest record. */
   readonly epoch: number;
+  /** In that record: no older than any time that its place may show. */
+  readonly modifiedMs: number;
   /** Whether there was none before, as far as the disk knows. */
   readonly isNew: boolean;
 }
@@ -81,7 +83,8 @@ export class ShareJournal {
    * Records what a share is about to be, durably, and has it placed. The caller holds the lock of the index.
    * @throws ERR_DISK, ERR_NO_SPACE, ERR_STORE_READONLY: it was not placed; or what `place` throws.
    */
-  async place(record: JournalRecord, place: () => Promise<void>): Promise<void> {
+  async place(given: JournalRecord, place: () => Promise<void>): Promise<void> {
+    const record = this.#datedLate(given);
     await new Promise<void>((resolve, reject) => {
       const kept = (epoch: number): void => {
         this.#remember(record, epoch);
@@ -97,11 +100,20 @@ export class ShareJournal {
     this.#settleLater();
   }
 
-  #remember({ kind, shareNumber, storageIndex }: JournalRecord, epoch: number): void {
+  /**
+   * Where the clock was set back, a record must not seem older than the file of the one before it, whose own record may
+   * be gone before that file is: a power cut may leave any of the two files.
+   */
+  #datedLate(record: JournalRecord): JournalRecord {
+    const before = this.#unsettled.get(formatBase32(record.storageIndex))?.get(record.shareNumber);
+    return { ...record, modifiedMs: Math.max(record.modifiedMs, before?.modifiedMs ?? 0) };
+  }
+
+  #remember({ kind, modifiedMs, shareNumber, storageIndex }: JournalRecord, epoch: number): void {
     const index = formatBase32(storageIndex);
     const shares = this.#unsettled.get(index) ?? new Map<number, UnsettledShare>();
     const isNew = kind === 'new' || (shares.get(shareNumber)?.isNew ?? false);
-    shares.set(shareNumber, { storageIndex, shareNumber, epoch, isNew });
+    shares.set(shareNumber, { storageIndex, shareNumber, epoch, modifiedMs, isNew });
     this.#unsettled.set(index, shares);
   }
 

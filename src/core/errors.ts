@@ -345,9 +345,9 @@ const catalogue = {
     'unavailable',
     (f) => `the mailbox server ${f.relay} cannot be used: ${f.reason}; choose another with --wormhole-server`,
   ),
-  ERR_WRONG_CODE: entry<Record<never, never>>(
+  ERR_WRONG_CODE: entry<{ relay: string }>(
     'authority',
-    () => 'the other side does not have the same code: it was mistyped, or somebody tried to guess it; invite anew',
+    (f) => `the other side, met at ${f.relay}, does not have the same code: it was mistyped, or guessed; invite anew`,
   ),
   ERR_INVITATION: entry<{ reason: string }>('malformed', (f) => `the invitation cannot be used: ${f.reason}`),
   ERR_DEMO: entry<{ reason: string }>('unavailable', (f) => `the demonstration failed: ${f.reason}`),

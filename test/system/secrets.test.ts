@@ -248,7 +248,7 @@ t.test('a whole session', { timeout: 280_000 }, async (t) => {
   await run(['put', 'tree']);
   socket.terminate();
   watching.abort();
-  t.ok((await argv) > 100, 'processes were looked at');
+  t.ok((await argv) > 30, 'processes were looked at: the nodes, the commands, and what else runs here');
 
   note('the log of the gateway', await readFile(join(home, 'gateway.log'), 'latin1'));
   for (const one of grid.storage) note(`the output of ${one.name}`, one.output);

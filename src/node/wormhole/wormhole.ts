@@ -266,7 +266,7 @@ export class Wormhole {
   #openMessage(phase: string, sealed: Uint8Array): void {
     if (this.#opened.has(phase)) return;
     const plaintext = this.#box?.open(this.#theirSide, phase, sealed);
-    if (plaintext === undefined) throw new TahoeError('ERR_WRONG_CODE', {});
+    if (plaintext === undefined) throw new TahoeError('ERR_WRONG_CODE', { relay: this.#options.relay });
     this.#opened.set(phase, plaintext);
   }
 
