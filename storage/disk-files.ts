@@ -101,6 +101,7 @@ export class DiskFiles implements ShareFiles {
     });
     this.#commits = new ShareCommits({
       ...parts,
+      runSync: this.#runSync,
       makeDirectory: (storageIndex) => this.#makeIndexDirectory(storageIndex),
       removeDirectory: (storageIndex) => this.#removeIndexDirectory(storageIndex),
       settle: (storageIndex) => this.settle(storageIndex),

@@ -16,6 +16,7 @@ import { reasonOf } from '#core/errors.js';
 import { formatCommitRecord, parseCommitRecord, stateOfStep } from './commit-record.js';
 import type { CommitStep, FileMark, StepState } from './commit-record.js';
 import { diskError, onDisk, systemCodeOf } from './disk-error.js';
+import type { SyncRunner } from './disk-file.js';
 import type { DiskLayout } from './disk-layout.js';
 import type { FileSystem, OpenFile } from './file-system.js';
 import { HeldFiles } from './held-files.js';
@@ -30,7 +31,10 @@ export interface ShareCommitsOptions {
   readonly layout: DiskLayout;
   readonly system: FileSystem;
   readonly log: Log;
+  /** For new files. */
   readonly toShareFile: (handle: OpenFile, size: number) => ShareFile;
+  /** Syncs what may have been acknowledged. */
+  readonly runSync: SyncRunner;
   readonly syncDirectory: (path: string) => Promise<void>;
   /** Makes the directory of a storage index, where it is missing. */
   readonly makeDirectory: (storageIndex: Uint8Array) => Promise<void>;
@@ -333,12 +337,12 @@ export class ShareCommits {
   async #durableMarkOf(path: string): Promise<FileMark | null> {
     const mark = await this.#markOf(path);
     if (mark === null) return null;
-    const { system, toShareFile } = this.#options;
-    const file = toShareFile(await onDisk('looking at a share', () => system.open(path, 'r')), mark.size);
+    const { runSync, system } = this.#options;
+    const handle = await onDisk('looking at a share', () => system.open(path, 'r'));
     try {
-      await file.sync(true);
+      await runSync('syncing a share', () => handle.sync());
     } finally {
-      await file.close();
+      await onDisk('closing a share', () => handle.close());
     }
     return mark;
   }
