@@ -19,6 +19,8 @@ import type { EncodingReply, EncodingRequest } from './messages.js';
 export const THREAD_SIZE_MIN = 4_194_304;
 /** How long the thread is kept with nothing to do. */
 const IDLE_TIMEOUT_MS = 10_000;
+/** After a file from this size on it is not kept: beside such an upload the start of another is nothing. In bytes. */
+const KEPT_SIZE_MAX = 1 << 28;
 
 /** Who waits for a reply. */
 interface Waiter {
@@ -164,7 +166,7 @@ export class NodeEncoders {
       if (this.#thread === ended) this.#thread = undefined;
     }));
     return new ThreadEncoder(thread, file, readKey, () => {
-      this.#endWhenIdle(thread);
+      this.#endWhenIdle(thread, file.size < KEPT_SIZE_MAX ? IDLE_TIMEOUT_MS : 0);
     });
   };
 
@@ -176,10 +178,10 @@ export class NodeEncoders {
     await thread?.close();
   }
 
-  #endWhenIdle(thread: EncodingThread): void {
+  #endWhenIdle(thread: EncodingThread, delayMs: number): void {
     if (thread.fileCount > 0) return;
     this.#cancelTimer();
-    this.#cancelTimer = this.#clock.schedule(IDLE_TIMEOUT_MS, () => {
+    this.#cancelTimer = this.#clock.schedule(delayMs, () => {
       if (this.#thread === thread) this.#thread = undefined;
       void thread.close();
     });
