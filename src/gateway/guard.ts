@@ -13,6 +13,7 @@ import { equalBytes, utf8 } from '#core/bytes.js';
 import type { CryptoProvider } from '#core/crypto.js';
 import { TahoeError } from '#core/errors.js';
 import type { Arguments } from './arguments.js';
+import { isWalk } from './walk-names.js';
 
 /** What a gateway lets in. */
 export interface GuardOptions {
@@ -36,16 +37,6 @@ const READING = ['GET', 'HEAD'];
 /** Whoever looks after a node asks these without a token, and these by whatever name: they tell nothing of what is stored. */
 const FOR_ALL = ['/healthz', '/readyz'];
 const BY_ANY_NAME = ['/metrics'];
-/** What a POST below a capability may ask of a read-only gateway, so long as it neither repairs nor renews leases. */
-const LOOKING = [
-  'check',
-  'stream-manifest',
-  'stream-deep-check',
-  'start-manifest',
-  'start-deep-size',
-  'start-deep-stats',
-  'start-deep-check',
-];
 const BELOW_CAPABILITY = /^\/(uri|cap)\/./s;
 const STATUS_PAGES = /^\/(status|statistics|storage|helper_status|operations)(\/|$)/;
 const HOST = /^([a-z0-9._-]{1,253}|\[[0-9a-f:.]{2,45}\])(:[0-9]{1,5})?$/i;
@@ -97,7 +88,12 @@ export class Guard {
 export function requireLooking({ isReadOnly }: Pick<GuardOptions, 'isReadOnly'>, args: Arguments): void {
   if (!isReadOnly) return;
   const mayChange = args.flag('repair', false) || args.flag('add-lease', false);
-  if (mayChange || !LOOKING.includes(args.operation)) throw new TahoeError('ERR_GATEWAY_READ_ONLY', {});
+  if (mayChange || !isLooking(args.operation)) throw new TahoeError('ERR_GATEWAY_READ_ONLY', {});
+}
+
+/** What a POST below a capability may ask of a read-only gateway, so long as it neither repairs nor renews leases. */
+function isLooking(operation: string): boolean {
+  return operation === 'check' || isWalk(operation);
 }
 
 /** Whether a request may be one that changes nothing, as far as its address tells. */
@@ -105,7 +101,7 @@ function seemsToLook(method: string, url: string): boolean {
   if (method !== 'POST') return READING.includes(method);
   const [path = '', query = ''] = url.split('?');
   if (STATUS_PAGES.test(path)) return true;
-  return BELOW_CAPABILITY.test(path) && LOOKING.includes(new URLSearchParams(query).get('t') ?? '');
+  return BELOW_CAPABILITY.test(path) && isLooking(new URLSearchParams(query).get('t') ?? '');
 }
 
 /** What a browser says of where a request comes from. It says nothing when it is none. */

@@ -2,6 +2,7 @@
  * The programs that people use over SFTP, unchanged: OpenSSH's sftp with every type of key, lftp, rclone and restic.
  * Each is skipped where it is not installed.
  */
+import { findProgram } from '../fixtures/foreign-programs.js';
 import { execFile } from 'node:child_process';
 import { randomFillSync } from 'node:crypto';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
@@ -38,10 +39,6 @@ async function run(file: string, args: readonly string[], environment: NodeJS.Pr
     const { code, stderr = '', stdout = '' } = error as { code?: number | string; stdout?: string; stderr?: string };
     return { status: typeof code === 'number' ? code : -1, stdout, stderr: `${String(code)} ${stderr}` };
   }
-}
-
-async function isInstalled(file: string, flag: string): Promise<boolean> {
-  return !(await run(file, [flag])).stderr.startsWith('ENOENT');
 }
 
 /** A node that serves SFTP, and a directory of this machine with keys and files. */
@@ -106,9 +103,8 @@ class Place {
   }
 }
 
-const skipped = (await isInstalled('sftp', '-h')) ? false : 'no OpenSSH client';
-
-t.test('clients over SFTP', { skip: skipped, timeout: 580_000 }, async (t) => {
+t.test('clients over SFTP', { timeout: 580_000 }, async (t) => {
+  if (findProgram(t, 'sftp') === undefined) return;
   const place = await Place.make();
   t.teardown(() => place.close());
 
@@ -207,7 +203,8 @@ t.test('clients over SFTP', { skip: skipped, timeout: 580_000 }, async (t) => {
     t.equal((await place.sftp('ed25519', 'ls')).status, 0);
   });
 
-  await t.test('lftp', { skip: (await isInstalled('lftp', '--version')) ? false : 'not installed' }, async (t) => {
+  await t.test('lftp', async (t) => {
+    if (findProgram(t, 'lftp') === undefined) return;
     await mkdir(place.file('tree/deep'), { recursive: true });
     const one = await place.writeRandom('tree/one', 3000);
     const two = await place.writeRandom('tree/deep/two', 300_000);
@@ -228,7 +225,8 @@ t.test('clients over SFTP', { skip: skipped, timeout: 580_000 }, async (t) => {
     t.ok((await readFile(place.file('mirrored/deep/two'))).equals(two));
   });
 
-  await t.test('rclone', { skip: (await isInstalled('rclone', 'version')) ? false : 'not installed' }, async (t) => {
+  await t.test('rclone', async (t) => {
+    if (findProgram(t, 'rclone') === undefined) return;
     await mkdir(place.file('many/deep'), { recursive: true });
     for (let i = 0; i < 20; i++)
       await place.writeRandom(`many/${i % 2 === 0 ? 'deep/' : ''}${String(i)}`, 1 + i * 9_999);
@@ -251,7 +249,8 @@ key_file = ${place.file('ed25519')}
     t.equal((await rclone('purge', 'grid:rclone')).status, 0);
   });
 
-  await t.test('restic', { skip: (await isInstalled('restic', 'version')) ? false : 'not installed' }, async (t) => {
+  await t.test('restic', async (t) => {
+    if (findProgram(t, 'restic') === undefined) return;
     await mkdir(place.file('data'), { recursive: true });
     await place.writeRandom('data/one', 2_000_000);
     await place.writeRandom('data/two', 5000);

@@ -29,7 +29,8 @@ import { redirect, whenDoneOf } from '../when-done.js';
 import { checkChild } from './check.js';
 import { makeAt } from './post-mkdir.js';
 import { uploadAt } from './post-upload.js';
-import { isWalk, walkBelow } from './walks.js';
+import { isWalk } from '../walk-names.js';
+import { walkBelow } from './walks.js';
 
 /** One request, understood. */
 export interface Posting {

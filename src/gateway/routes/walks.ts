@@ -16,20 +16,6 @@ import { redirect } from '../when-done.js';
 import { retainMsOf } from './operations.js';
 import type { Posting } from './post.js';
 
-const WALKS = [
-  'stream-manifest',
-  'stream-deep-check',
-  'start-manifest',
-  'start-deep-size',
-  'start-deep-stats',
-  'start-deep-check',
-];
-
-/** Whether it is one of these. */
-export function isWalk(operation: string): boolean {
-  return WALKS.includes(operation);
-}
-
 /** Answers it. @throws ERR_USAGE, ERR_TOO_MANY */
 export async function walkBelow(posting: Posting, root: DirectoryCapability): Promise<FastifyReply> {
   const { services, reply, args, signal, whenDone } = posting;
