@@ -9,8 +9,11 @@
 export const WHOLE_READ_SIZE_MAX = 1 << 20;
 /** Replies that may have such an array at a time. */
 export const WHOLE_READ_COUNT_MAX = 16;
-/** Arrays that are kept while nobody has them. */
-const KEPT_COUNT_MAX = 4;
+/**
+ * Arrays that are kept while nobody has them: as many as one quick reader has under way. What is not kept lived long
+ * enough to be collected late: with 4 of them a node grew by 40 MiB.
+ */
+const KEPT_COUNT_MAX = 8;
 
 /** Lends arrays of WHOLE_READ_SIZE_MAX bytes. */
 export class ReplyBuffers {

@@ -26,6 +26,8 @@ export interface BodySource {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly clock: Clock;
+  /** Is told of pieces that were taken and are garbage now, in bytes. */
+  readonly discarded?: ((sizeBytes: number) => void) | undefined;
 }
 
 /** Watches how long a body is waited for and how much of it comes. */
@@ -161,7 +163,12 @@ class PieceQueue {
  * The pieces of the body, as many at a time as have arrived. A client that waits for "100 Continue" is told to go on at the first of them.
  * @throws ERR_TIMEOUT when the body is cut for its slowness, or the socket's error.
  */
-export async function* readBody({ clock, request, response }: BodySource): AsyncGenerator<readonly Uint8Array[]> {
+export async function* readBody({
+  clock,
+  discarded,
+  request,
+  response,
+}: BodySource): AsyncGenerator<readonly Uint8Array[]> {
   if (request.headers.expect !== undefined) response.writeContinue();
   const stream = http2StreamOf(request) ?? request;
   const guard = new RateGuard(clock, () => {
@@ -172,9 +179,11 @@ export async function* readBody({ clock, request, response }: BodySource): Async
     for (;;) {
       guard.waiting();
       const pieces = await queue.take();
-      guard.received(pieces.reduce((size, piece) => size + piece.length, 0));
+      const size = pieces.reduce((sum, piece) => sum + piece.length, 0);
+      guard.received(size);
       if (pieces.length === 0) return;
       yield pieces;
+      discarded?.(size);
     }
   } finally {
     guard.end();

@@ -50,6 +50,8 @@ export interface StorageRoutesOptions {
   /** The secret that opens the server, as its NURL carries it. */
   readonly swissnum: string;
   readonly clock: Clock;
+  /** Is told of data that has passed and is garbage now, in bytes. */
+  readonly discarded?: (sizeBytes: number) => void;
   readonly log: Log;
   /** What the server says it is, for example `tallac/0.1.0`. */
   readonly applicationVersion: string;
@@ -131,7 +133,8 @@ class StorageRoutes {
         const secrets = this.#gatekeeper.admit(request.raw, endpoint.rules);
         this.#options.connections?.admitted(request.raw.socket);
         request.admittedRefusalType = endpoint.refusalType ?? REFUSAL_TYPE;
-        const body = { request: request.raw, response: reply.raw, clock: this.#options.clock };
+        const { clock, discarded } = this.#options;
+        const body = { request: request.raw, response: reply.raw, clock, discarded };
         return endpoint.handle({ target, secrets, request, reply, body });
       },
     });

@@ -38,7 +38,7 @@ export async function sendShare<Target>(
     const buffer = size <= WHOLE_READ_SIZE_MAX ? buffers.take() : undefined;
     if (buffer !== undefined) return await sendWhole(reply, share, range, buffer);
     streaming = true;
-    return await reply.send(new ShareStream(share, range, body.clock));
+    return await reply.send(new ShareStream(share, range, body.clock, body.discarded ?? (() => undefined)));
   } finally {
     if (!streaming) await share.close();
   }

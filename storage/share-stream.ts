@@ -17,15 +17,20 @@ export const READ_STALL_TIMEOUT_MS = 10 * 60_000;
 export class ShareStream extends Readable {
   readonly #share: OpenShare;
   readonly #clock: Clock;
+  readonly #discarded: (sizeBytes: number) => void;
   readonly #end: number;
   #offset: number;
   #cancelTimer: () => void = () => undefined;
 
-  /** @param range - inside the share. */
-  constructor(share: OpenShare, range: ByteRange, clock: Clock) {
+  /**
+   * @param range - inside the share.
+   * @param discarded - is told of pieces that are garbage soon, in bytes.
+   */
+  constructor(share: OpenShare, range: ByteRange, clock: Clock, discarded: (sizeBytes: number) => void) {
     super({ highWaterMark: READ_PIECE_SIZE });
     this.#share = share;
     this.#clock = clock;
+    this.#discarded = discarded;
     this.#offset = range.begin;
     this.#end = range.end;
     this.#startTimer();
@@ -49,6 +54,7 @@ export class ShareStream extends Readable {
     if (size === 0) return null;
     const piece = await this.#share.read(this.#offset, size);
     this.#offset += piece.length;
+    this.#discarded(piece.length);
     return piece;
   }
 

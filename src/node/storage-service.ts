@@ -18,6 +18,7 @@ import { formatTubId } from './certificate.js';
 import type { NodeCertificate } from './certificate.js';
 import { readCertificates } from './certificate-files.js';
 import type { Closers } from './closers.js';
+import { collectorOfDiscarded } from './collector.js';
 import type { NodeDirectory } from './node-directory.js';
 import type { Endpoint } from './config/endpoint-text.js';
 import type { Foolscap } from './foolscap/foolscap.js';
@@ -115,7 +116,8 @@ export async function startStorageService(options: StorageServiceOptions): Promi
     const reservedSpace = settings.reservedSpaceBytes;
     monitorStorage(options.monitor, { directory: settings.directory, reservedSpace, store, events, feed, tables });
   }
-  const routes = { store, crypto, swissnum: address.swissnum, clock, log, applicationVersion, feed };
+  const discarded = collectorOfDiscarded();
+  const routes = { store, crypto, swissnum: address.swissnum, clock, discarded, log, applicationVersion, feed };
   options.foolscap?.serveStorage({ store, random, applicationVersion }, address);
   await listenEverywhere(options, routes, tables);
   return announced;

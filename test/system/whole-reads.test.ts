@@ -126,3 +126,25 @@ t.test('an array whose reply broke is not used again', (t) => {
   t.not(buffers.take(), first);
   t.end();
 });
+
+t.test('as many arrays are kept as one quick reader has under way', (t) => {
+  const buffers = new ReplyBuffers();
+  const lend = (): Uint8Array[] => Array.from({ length: 7 }, () => buffers.take() ?? new Uint8Array(0));
+  const first = lend();
+  for (const array of first) buffers.giveBack(array, true);
+  t.strictSame(new Set(lend()), new Set(first), 'none is new');
+  t.end();
+});
+
+t.test('data that has passed is told of, so that it does not lie about as garbage', async (t) => {
+  let discarded = 0;
+  const store = await filled();
+  const app = await appOf(t, store, {}, new ManualClock(), { discarded: (sizeBytes) => (discarded += sizeBytes) });
+  const send = await overSocket(t, app);
+  await send(rangeRequest(0, WHOLE_READ_SIZE_MAX + 5));
+  t.equal(discarded, WHOLE_READ_SIZE_MAX + 5, 'a reply in pieces');
+  discarded = 0;
+  const body = seededBytes('advice', 500);
+  await send({ method: 'POST', path: storagePath.corrupt(storageIndex, 0), headers: [authorization], body });
+  t.equal(discarded, 500, 'a body');
+});
