@@ -14,6 +14,8 @@ import { encodeNetstring } from './netstring.js';
 
 const HASH_SIZE = 32;
 const KEY_SIZE = 16;
+/** Of the secret under which room is reserved for a share, in bytes. */
+export const UPLOAD_SECRET_SIZE = 20;
 
 const tags = {
   backupDirectory: 'allmydata_backupdb_dirhash_v1',
@@ -38,6 +40,7 @@ const tags = {
   mutableStorageIndex: 'allmydata_mutable_readkey_to_storage_index_v1',
   mutableWriteKey: 'allmydata_mutable_privkey_to_writekey_v1',
   ueb: 'allmydata_uri_extension_v1',
+  uploadSecret: 'tallac_upload_secret_v1',
   writeEnabler: 'allmydata_mutable_write_enabler_master_and_nodeid_to_write_enabler_v1',
   writeEnablerMaster: 'allmydata_mutable_writekey_to_write_enabler_master_v1',
 } as const;
@@ -275,6 +278,23 @@ export function deriveLeaseSecret(
 ): Uint8Array {
   const { file } = deriveLeaseSecretSteps(crypto, kind, leaseSecret, storageIndex, undefined);
   return knownPair(crypto, leaseTags[kind].bucket, file, tubId);
+}
+
+/**
+ * The secret under which a node reserves room for one file on one server, so that its next run can go on with it. Our
+ * own: the reference takes any bytes.
+ * @param leaseSecret - 32 bytes, the node's private/secret.
+ * @param storageIndex - 16 bytes.
+ * @param tubId - 20 bytes, the server's.
+ * @returns 20 bytes.
+ */
+export function deriveUploadSecret(
+  crypto: BulkCrypto,
+  leaseSecret: Uint8Array,
+  storageIndex: Uint8Array,
+  tubId: Uint8Array,
+): Uint8Array {
+  return known(crypto, tags.uploadSecret, concat(leaseSecret, storageIndex, tubId), UPLOAD_SECRET_SIZE);
 }
 
 // ---- backups -----------------------------------------------------------------------------------------------

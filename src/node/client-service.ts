@@ -9,6 +9,7 @@ import type { FileStoreContext } from '#client/file-store.js';
 import type { Grid } from '#client/grid.js';
 import { KnownVersions } from '#client/mutable/known-versions.js';
 import { WriterQueue } from '#client/mutable/writer-queue.js';
+import { UploadTurns } from '#client/upload/upload-turns.js';
 import type { UploadPermission } from '#client/upload-permission.js';
 import { createGateway } from '#gateway/gateway.js';
 import { storeServices } from '#gateway/services.js';
@@ -158,6 +159,7 @@ async function clientContext(
       return { needed, happy, total, segmentSizeMax: maximumSegmentSizeBytes };
     },
     ...secrets,
+    uploadTurns: new UploadTurns({ crypto, random, leaseSecret: secrets.leaseSecret }),
     serversFor: (storageIndex) => {
       blacklist.check(storageIndex);
       return grid.permutedServers(storageIndex);

@@ -1,12 +1,13 @@
 /** Uploads on a grid in memory: placement, happiness, servers that refuse, fail, hang or lie. */
 import t from 'tap';
-import { equalBytes } from '#core/bytes.js';
+import { UploadTurns } from '#client/upload/upload-turns.js';
+import { equalBytes, toHex } from '#core/bytes.js';
 import { TahoeError } from '#core/errors.js';
 import { serversOfHappiness } from '#core/happiness.js';
 import { settle } from '../fixtures/clock.js';
-import { seededBytes } from '../fixtures/crypto.js';
+import { crypto, seededBytes, seededRandom } from '../fixtures/crypto.js';
 import { MemoryGrid } from '../fixtures/memory-grid.js';
-import { hang } from '../fixtures/memory-server.js';
+import { hang, MemoryServer } from '../fixtures/memory-server.js';
 
 const plaintext = seededBytes('upload', 3_000_000);
 
@@ -217,5 +218,60 @@ t.test('input that breaks off, and a spool that is full, fail without a trace', 
   t.ok(
     grid.servers.every((server) => server.requests.length === 0),
     'no server heard of it',
+  );
+});
+
+t.test('an upload that died with its node is gone on with by the next run of it', async (t) => {
+  const grid = new MemoryGrid(10);
+  const { servers } = grid;
+  // The node dies in the middle: nobody is told.
+  for (const server of servers) {
+    server.write = () => hang();
+    server.abort = () => Promise.resolve();
+  }
+  const dying = new AbortController();
+  const died = grid.upload(plaintext, dying.signal);
+  while (servers.some(({ uploads }) => uploads.size === 0)) await settle();
+  dying.abort();
+  await t.rejects(died, { code: 'ERR_CANCELLED' });
+  for (const server of servers) {
+    Reflect.deleteProperty(server, 'write');
+    Reflect.deleteProperty(server, 'abort');
+  }
+  await t.rejects(grid.upload(plaintext), { code: 'ERR_UNHAPPY' }, 'in the same run another upload may be beside it');
+  Object.assign(grid.context, { uploadTurns: new UploadTurns(grid.context) });
+  const { capability, pushedShares } = await grid.upload(plaintext);
+  t.equal(pushedShares, 10);
+  t.notOk(servers.some(({ uploads }) => uploads.size > 0));
+  if (capability.kind === 'chk') t.ok(equalBytes(await grid.download(capability), plaintext));
+});
+
+t.test('uploads of one file take turns, each with secrets of its own', async (t) => {
+  const turns = new UploadTurns({ crypto, random: seededRandom('secrets'), leaseSecret: new Uint8Array(32) });
+  const [index, other] = [seededBytes('index', 16), seededBytes('other index', 16)];
+  const [server, another] = [new MemoryServer('one'), new MemoryServer('another')];
+  const { signal } = new AbortController();
+  const made: Uint8Array[] = [];
+  const events: string[] = [];
+  const one = async (storageIndex: Uint8Array, name: string): Promise<void> =>
+    turns.run(storageIndex, signal, async (secretFor) => {
+      events.push(`${name} begins`);
+      made.push(secretFor(server), secretFor(another));
+      await settle();
+      events.push(`${name} ends`);
+    });
+  await Promise.all([one(index, 'first'), one(index, 'second'), one(other, 'other')]);
+  t.ok(events.indexOf('first ends') < events.indexOf('second begins'));
+  t.ok(events.indexOf('other begins') < events.indexOf('first ends'), 'another file waits for nobody');
+  t.equal(new Set(made.map((secret) => toHex(secret))).size, made.length, 'all differ');
+  t.ok(made.every((secret) => secret.length === 20));
+});
+
+t.test('the same file twice at a time is sent once', async (t) => {
+  const grid = new MemoryGrid(10);
+  const results = await Promise.all([grid.upload(plaintext), grid.upload(plaintext)]);
+  t.strictSame(
+    results.map(({ pushedShares }) => pushedShares),
+    [10, 0],
   );
 });

@@ -22,12 +22,12 @@ const LIFE_MS_MAX = 1_200;
 const FILES = 24;
 const LARGE_SIZE = 8_000_000;
 
-// A server waits half an hour for the rest of a share whose gateway is dead, and meanwhile takes it from nobody else; so
-// there is one server more than shares.
+// A server waits half an hour for the rest of a share whose gateway is dead, and meanwhile takes it from nobody else but
+// that gateway when it runs again: there is no server to spare, and each file is happy only on both.
 const grid = await ProcessGrid.start({
-  storage: ['ours', 'ours', 'ours'],
+  storage: ['ours', 'ours'],
   gateways: ['ours'],
-  encoding: { needed: 1, happy: 1, total: 2 },
+  encoding: { needed: 1, happy: 2, total: 2 },
 });
 t.teardown(() => grid.stop());
 const gateway = grid.gateway('ours');

@@ -5,11 +5,11 @@
 import t from 'tap';
 import { modelOf, noCounts, sweepSeed } from '#test/fixtures/sim-sweep.js';
 
-t.setTimeout(300_000);
+t.setTimeout(900_000);
 const limits = { enumerated: 256, sampled: 48 };
 
 for (const seed of [16, 31]) {
-  t.test(`seed ${String(seed)}`, { timeout: 300_000 }, async (t) => {
+  t.test(`seed ${String(seed)}`, { timeout: 800_000 }, async (t) => {
     const counts = noCounts();
     await sweepSeed(seed, { model: modelOf(seed), limits }, counts);
     t.strictSame(counts.faults, []);

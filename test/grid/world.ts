@@ -10,6 +10,7 @@ import { createSeenVersions } from '#client/mutable/seen-versions.js';
 import { WriterQueue } from '#client/mutable/writer-queue.js';
 import type { OperationName } from '#client/storage-server-decorator.js';
 import { localEncoders } from '#client/upload/file-encoder.js';
+import { UploadTurns } from '#client/upload/upload-turns.js';
 import type { UploadContext, UploadEncoding } from '#client/upload/upload.js';
 import { Chance } from '../fixtures/chance.js';
 import { ManualClock } from '../fixtures/clock.js';
@@ -22,6 +23,7 @@ import type { Fault, FaultKind } from './sim-server.js';
 import { inVirtualTime, pass } from './virtual-time.js';
 
 const SERVER_COUNT_MAX = 14;
+const leaseSecret = new Uint8Array(32).fill(1);
 const START_LIMIT_MS = 60_000;
 /** Longer than the longest wait of the grid before it looks for a server again. */
 const RECOVERY_MS = 90_000;
@@ -74,7 +76,8 @@ export class World {
       log: silentLog,
       encoding: this.encoding,
       convergenceSecret: new Uint8Array(32),
-      leaseSecret: new Uint8Array(32).fill(1),
+      leaseSecret,
+      uploadTurns: new UploadTurns({ crypto, random, leaseSecret }),
       serversFor: (storageIndex) => this.grid.permutedServers(storageIndex),
       openSpool: () => Promise.resolve(memorySpool()),
       openEncoder: localEncoders(crypto),

@@ -24,6 +24,7 @@ import { selectServers } from '../upload/selection.js';
 import type { CheckedShares, Selection } from '../upload/selection.js';
 import { ShareUpload } from '../upload/share-upload.js';
 import type { UploadProgress } from '../upload/share-upload.js';
+import { chanceSecrets } from '../upload/upload-turns.js';
 import type { UploadContext } from '../upload/upload.js';
 import type { TakerContext } from '../upload-permission.js';
 import { checkImmutable } from './check-immutable.js';
@@ -117,7 +118,7 @@ class ImmutableRepair {
       servers: this.#servers,
       ...(mayTakeShares === undefined ? {} : { mayTakeShares }),
       checked: checkedShares(this.#before),
-      random,
+      uploadSecretFor: chanceSecrets(random),
       log,
       signal: this.#options.signal,
       leaseSecrets: (server) => leaseSecrets(crypto, leaseSecret, storageIndex, server.tubId),

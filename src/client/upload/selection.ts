@@ -8,16 +8,16 @@
  */
 import { setMaxListeners } from 'node:events';
 import { formatBase32 } from '#core/base32.js';
-import type { Log, Random } from '#core/environment.js';
+import type { Log } from '#core/environment.js';
 import { reasonOf, TahoeError } from '#core/errors.js';
 import { placeShares, serversOfHappiness } from '#core/happiness.js';
 import type { LeaseSecrets } from '#core/lease.js';
 import type { StorageServer } from '../storage-server.js';
 import type { TakerContext } from '../upload-permission.js';
+import type { UploadSecretFor } from './upload-turns.js';
 
 /** How long one server may take to say what it holds or to reserve room. */
 const SELECTION_TIMEOUT_MS = 15_000;
-const UPLOAD_SECRET_SIZE = 20;
 /** How many servers' reasons a failure names. */
 const REASONS_MAX = 5;
 
@@ -34,9 +34,9 @@ export interface SelectionRequest extends TakerContext {
   readonly servers: readonly StorageServer[];
   /** What a check has found, by server id. Then no server is asked what it holds, and those not found are not used. */
   readonly checked?: ReadonlyMap<string, CheckedShares>;
-  readonly random: Random;
   readonly log: Log;
   readonly signal: AbortSignal;
+  readonly uploadSecretFor: UploadSecretFor;
   leaseSecrets(server: StorageServer): LeaseSecrets;
 }
 
@@ -166,9 +166,9 @@ class ServerSelector {
 
   /** @returns whether something of `shareNumbers` was refused, so that it must be placed anew. */
   async #allocate(candidate: Candidate, shareNumbers: ReadonlySet<number>): Promise<boolean> {
-    const { storageIndex, allocatedSize, random } = this.#request;
+    const { storageIndex, allocatedSize, uploadSecretFor } = this.#request;
     const { server } = candidate;
-    const uploadSecret = random.bytes(UPLOAD_SECRET_SIZE);
+    const uploadSecret = uploadSecretFor(server);
     await this.#attempt(candidate, async () => {
       const secrets = this.#request.leaseSecrets(server);
       const reply = await server.allocate(

@@ -24,6 +24,7 @@ import type { KeyedPlaintext, Spool } from './plaintext.js';
 import { selectServers } from './selection.js';
 import { ShareUpload } from './share-upload.js';
 import type { ShareOutcome, UploadProgress } from './share-upload.js';
+import type { UploadSecretFor, UploadTurns } from './upload-turns.js';
 
 /** How files are encoded here. */
 export interface UploadEncoding {
@@ -45,6 +46,8 @@ export interface UploadContext extends TakerContext {
   readonly convergenceSecret: Uint8Array | undefined;
   /** 32 bytes. */
   readonly leaseSecret: Uint8Array;
+  /** Of the node's uploads of one file; by its secrets one is gone on with after a restart. */
+  readonly uploadTurns: UploadTurns;
   /** Connected servers, in permuted order. */
   serversFor(storageIndex: Uint8Array): readonly StorageServer[];
   openSpool(): Promise<Spool>;
@@ -90,14 +93,23 @@ async function uploadPlaintext(
   plaintext: KeyedPlaintext,
   options: { readonly signal: AbortSignal; readonly progress?: UploadProgress },
 ): Promise<UploadResult> {
-  const { crypto, encoding } = context;
+  const storageIndex = deriveImmutableStorageIndex(context.crypto, plaintext.readKey);
+  return context.uploadTurns.run(storageIndex, options.signal, (uploadSecretFor) =>
+    uploadTo({ ...context, storageIndex, uploadSecretFor }, plaintext, options),
+  );
+}
+
+async function uploadTo(
+  context: UploadContext & { readonly storageIndex: Uint8Array; readonly uploadSecretFor: UploadSecretFor },
+  plaintext: KeyedPlaintext,
+  options: { readonly signal: AbortSignal; readonly progress?: UploadProgress },
+): Promise<UploadResult> {
+  const { crypto, encoding, storageIndex } = context;
   const { file, readKey } = plaintext;
-  const storageIndex = deriveImmutableStorageIndex(crypto, readKey);
   const layout = layoutOf(file);
   const selection = await selectServers({
     ...context,
     ...encoding,
-    storageIndex,
     allocatedSize: layout.allocatedSize,
     servers: requireTakers(context, context.serversFor(storageIndex)),
     signal: options.signal,
