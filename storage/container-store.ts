@@ -12,6 +12,7 @@ import type { Clock, Log } from '#core/environment.js';
 import { TahoeError } from '#core/errors.js';
 import type { LeaseSecrets } from '#core/lease.js';
 import type { ReadTestWriteReply } from '#wire/storage-mutable.js';
+import type { WholeSharesReply } from '#wire/whole-shares.js';
 import { CONTAINER_HEADER_SIZE } from './container.js';
 import type { ContainerShape, LeaseRecord } from './container.js';
 import { advisoryName, formatAdvisory } from './disk-layout.js';
@@ -32,6 +33,7 @@ import type {
   ShareStore,
   SlotRequest,
   StoreFigures,
+  StoreRequest,
   UploadHandle,
   UploadKey,
   UploadRefusal,
@@ -40,7 +42,7 @@ import { Slot } from './slot.js';
 import { StoreEvents } from './store-events.js';
 import type { SharePlace } from './store-events.js';
 import type { Upload } from './upload.js';
-import { UploadIntake } from './upload-intake.js';
+import { freeOf, isSameUpload, UploadIntake } from './upload-intake.js';
 import { UploadTable } from './upload-table.js';
 
 /** What a store stands on and how it is set up. */
@@ -92,6 +94,7 @@ export class ContainerStore implements ShareStore {
       uploads: this.#uploads,
       places: this.#places,
       availableSpace: () => this.#availableSpace(),
+      withRoom: (size, action) => this.#withRoom(size, action),
       leaseExpiry: () => this.#leaseExpiry(),
     });
     this.#openImmutable = new OpenShares(clock);
@@ -108,27 +111,41 @@ export class ContainerStore implements ShareStore {
     this.#checkWritable();
     return this.#exclusively(request.storageIndex, async () => {
       // Taken first: an upload that becomes a share from here on still counts as one in progress.
-      const inProgress = await this.#uploadsInProgress(request);
+      const inProgress = await this.#uploadsInProgress(request.storageIndex, request.shareNumbers, request);
       const occupants = await this.#leaseAll(request.storageIndex, request, ALLOCATION_OWNER);
       const alreadyHave = numbersOf(occupants, 'immutable');
       if (alreadyHave.size > 0) await this.#files.settle(request.storageIndex);
       const asked = [...request.shareNumbers];
       const resumed = asked.filter((shareNumber) => isSameUpload(inProgress.get(shareNumber), request));
-      const free = asked.filter(
-        (shareNumber) => !inProgress.has(shareNumber) && (occupants.get(shareNumber) ?? 'damaged') === 'damaged',
-      );
-      const begun = await this.#intake.begin(request, free, occupants);
+      const begun = await this.#intake.begin(request, freeOf(asked, inProgress, occupants), occupants);
       return { alreadyHave, allocated: new Set([...resumed, ...begun]) };
     });
   }
 
+  async storeShares(request: StoreRequest): Promise<WholeSharesReply> {
+    this.#checkWritable();
+    const { shares, storageIndex } = request;
+    return this.#exclusively(storageIndex, async () => {
+      const inProgress = await this.#uploadsInProgress(storageIndex, shares);
+      const occupants = await this.#leaseAll(storageIndex, request, ALLOCATION_OWNER);
+      const alreadyHave = numbersOf(occupants, 'immutable');
+      if (alreadyHave.size > 0) await this.#files.settle(storageIndex);
+      const stored = await this.#intake.store(request, freeOf([...shares.keys()], inProgress, occupants), occupants);
+      return { alreadyHave, stored: new Set(stored) };
+    });
+  }
+
   /** What a restart has left gives way to whoever begins anew. */
-  async #uploadsInProgress(request: AllocationRequest): Promise<ReadonlyMap<number, Upload>> {
-    for (const [shareNumber, upload] of this.#uploads.of(request.storageIndex)) {
-      if (!upload.isLeftOver || !request.shareNumbers.has(shareNumber) || isSameUpload(upload, request)) continue;
+  async #uploadsInProgress(
+    storageIndex: Uint8Array,
+    asked: { has(shareNumber: number): boolean },
+    request?: AllocationRequest,
+  ): Promise<ReadonlyMap<number, Upload>> {
+    for (const [shareNumber, upload] of this.#uploads.of(storageIndex)) {
+      if (!upload.isLeftOver || !asked.has(shareNumber) || isSameUpload(upload, request)) continue;
       await upload.abort();
     }
-    return this.#uploads.of(request.storageIndex);
+    return this.#uploads.of(storageIndex);
   }
 
   /** Goes on with the uploads that an earlier run was in the middle of. Once, before anything else. */
@@ -357,11 +374,6 @@ export class ContainerStore implements ShareStore {
     const free = await (this.#options.freeBytes?.() ?? this.#files.freeBytes());
     return Math.max(0, free - this.#options.reservedSpace - this.#uploads.missingSize() - this.#growth);
   }
-}
-
-/** Whether a repeated request asks for the upload that it began before. */
-function isSameUpload(upload: Upload | undefined, request: AllocationRequest): boolean {
-  return upload?.allocatedSize === request.allocatedSize && upload.isOpenedBy(request.uploadSecret);
 }
 
 function toOpenShare(file: ShareFile, shape: ContainerShape): OpenShare {

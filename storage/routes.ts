@@ -26,6 +26,7 @@ import { defineMutableEndpoints } from './mutable-endpoints.js';
 import { BODY_RATE_INTERVAL_MS } from './request-body.js';
 import type { ShareStore } from './share-store.js';
 import { refusalOf } from './status.js';
+import { defineWholeSharesEndpoint } from './whole-shares-endpoint.js';
 
 const PREFIX = '/storage/v1';
 /** Where what is ours alone lives. */
@@ -84,6 +85,7 @@ export async function storageRoutes(app: FastifyInstance, options: StorageRoutes
       }
       new StorageRoutes(scope, options, OWN_PREFIX).defineAll((define) => {
         defineBeginningsEndpoint(define, store);
+        defineWholeSharesEndpoint(define, store);
         if (feed !== undefined) defineFeedEndpoint(define, feed);
       });
       done();

@@ -11,6 +11,7 @@ import type { LeaseSecrets } from '#core/lease.js';
 import type { ByteRange } from '#wire/storage.js';
 import type { SharePlace } from './store-events.js';
 import type { ReadTestWriteReply, ReadTestWriteRequest } from '#wire/storage-mutable.js';
+import type { WholeSharesReply } from '#wire/whole-shares.js';
 import type { Content } from './content.js';
 import type { ShareFile } from './share-files.js';
 
@@ -58,6 +59,13 @@ export interface AllocationRequest extends LeaseSecrets {
 export interface Allocation {
   readonly alreadyHave: ReadonlySet<number>;
   readonly allocated: ReadonlySet<number>;
+}
+
+/** Whole shares of one file, each WHOLE_SHARE_SIZE_MAX bytes at most. */
+export interface StoreRequest extends LeaseSecrets {
+  readonly storageIndex: Uint8Array;
+  /** By share number. */
+  readonly shares: ReadonlyMap<number, Uint8Array>;
 }
 
 /** Which upload, and the right to it. */
@@ -153,6 +161,12 @@ export interface ShareStore {
    */
   allocate(request: AllocationRequest): Promise<Allocation>;
   upload(key: UploadKey): UploadHandle | UploadRefusal;
+  /**
+   * Renews or adds a lease as `allocate` does, then stores those shares that are not here and not being uploaded, if all of
+   * them fit. They are on the disk when this resolves.
+   * @throws as `allocate`; nothing is stored then.
+   */
+  storeShares(request: StoreRequest): Promise<WholeSharesReply>;
   /** The numbers of the complete immutable shares; damaged ones are left out. @throws ERR_DISK, ERR_STORE_GONE. */
   listShares(storageIndex: Uint8Array): Promise<ReadonlySet<number>>;
   /**

@@ -1,7 +1,9 @@
 /**
- * How uploads begin: those that are asked for, as far as there is room, and those that a restart goes on with.
+ * How uploads begin: those that are asked for, as far as there is room, and those that a restart goes on with. Small ones
+ * are over at once.
  * @see upload-table.ts
  */
+import { concat } from '#core/bytes.js';
 import type { CryptoProvider } from '#core/crypto.js';
 import type { Log } from '#core/environment.js';
 import { reasonOf } from '#core/errors.js';
@@ -10,7 +12,9 @@ import type { FinalPlaces, Occupants } from './final-places.js';
 import { ALLOCATION_OWNER, createLease } from './leases.js';
 import { mayReserve } from './reservations.js';
 import type { ShareFiles } from './share-files.js';
-import type { AllocationRequest } from './share-store.js';
+import type { AllocationRequest, StoreRequest } from './share-store.js';
+import type { StoreEvents } from './store-events.js';
+import type { Upload } from './upload.js';
 import type { UploadRecord } from './upload-record.js';
 import type { UploadTable } from './upload-table.js';
 
@@ -25,6 +29,9 @@ export interface UploadIntakeOptions {
   readonly readonly: boolean;
   /** Bytes that new shares may take. */
   readonly availableSpace: () => Promise<number>;
+  /** Sets room aside while `action` runs. @throws ERR_NO_SPACE. */
+  readonly withRoom: (size: number, action: () => Promise<void>) => Promise<void>;
+  readonly events?: StoreEvents | undefined;
   /** When a lease that is made now ends, Unix seconds. */
   readonly leaseExpiry: () => number;
 }
@@ -81,6 +88,44 @@ export class UploadIntake {
     uploads.add({ storageIndex, shareNumber, allocatedSize, secretHash, client, head, lease }, file);
   }
 
+  /**
+   * Puts shares into their places as wholes, with one wait for the disk, if all of them fit.
+   * @param occupants - what stands at the index: what is damaged is put into quarantine.
+   * @returns the numbers of those that were put there.
+   * @throws ERR_DISK, ERR_NO_SPACE: none is there.
+   */
+  async store(
+    request: StoreRequest,
+    shareNumbers: readonly number[],
+    occupants: Occupants,
+  ): Promise<readonly number[]> {
+    const { availableSpace, events, files, places, readonly, withRoom } = this.#options;
+    const { shares, storageIndex } = request;
+    const containers = shareNumbers.map((shareNumber) => this.#containerOf(request, shares.get(shareNumber)));
+    const size = containers.reduce((sum, { length }) => sum + length, 0);
+    if (readonly || containers.length === 0 || size > (await availableSpace())) return [];
+    await withRoom(size, async () => {
+      for (const shareNumber of shareNumbers)
+        if (occupants.has(shareNumber)) await places.quarantine(storageIndex, shareNumber);
+      const placing = containers.map((bytes, i) => files.replace(storageIndex, shareNumbers[i] ?? 0, bytes, true));
+      const failed = (await Promise.allSettled(placing)).find((result) => result.status === 'rejected');
+      if (failed === undefined) return;
+      // Nobody is told of those that were placed: when one fails, the journal forgets them all.
+      const removals = shareNumbers.map((shareNumber) => ({ shareNumber, prepared: undefined }));
+      await files.commit(storageIndex, removals, true);
+      throw failed.reason;
+    });
+    for (const shareNumber of shareNumbers)
+      events?.tell({ kind: 'added', type: 'immutable', storageIndex, shareNumber });
+    return shareNumbers;
+  }
+
+  #containerOf(request: StoreRequest, data: Uint8Array = new Uint8Array(0)): Uint8Array {
+    const { crypto, leaseExpiry } = this.#options;
+    const lease = encodeLease(createLease(crypto, 2, ALLOCATION_OWNER, request, leaseExpiry()));
+    return concat(encodeContainerHeader(data.length, 1), data, lease);
+  }
+
   /** Goes on with what an earlier run kept; what cannot go on is given up. Never throws. */
   async resume(): Promise<void> {
     const { files, log } = this.#options;
@@ -100,4 +145,21 @@ export class UploadIntake {
     const head = encodeContainerHeader(upload.allocatedSize, 1);
     if (file !== undefined) await uploads.resume({ ...upload, head }, file, upload.ranges);
   }
+}
+
+/** Whether a repeated request asks for the upload that it began before. */
+export function isSameUpload(upload: Upload | undefined, request: AllocationRequest | undefined): boolean {
+  if (upload === undefined || upload.allocatedSize !== request?.allocatedSize) return false;
+  return upload.isOpenedBy(request.uploadSecret);
+}
+
+/** Which of those asked for may be taken: they are not being uploaded, and nothing sound stands in their places. */
+export function freeOf(
+  asked: readonly number[],
+  inProgress: ReadonlyMap<number, Upload>,
+  occupants: Occupants,
+): number[] {
+  return asked.filter(
+    (shareNumber) => !inProgress.has(shareNumber) && (occupants.get(shareNumber) ?? 'damaged') === 'damaged',
+  );
 }

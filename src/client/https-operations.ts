@@ -1,6 +1,6 @@
 /**
  * What is asked of a storage server over HTTPS, as values: method, path, headers, body, and which answers are one.
- * Those operations are here that both halves of the protocol have, and the one that only the mutable half has.
+ * Those operations are here that both halves of the protocol have, and those that are more than a few lines.
  * @see Tahoe-LAFS docs/specifications/http-storage-node-protocol.rst
  */
 import { formatBase32 } from '#core/base32.js';
@@ -9,17 +9,26 @@ import { CHANGE_FEED_MEDIA_TYPE, changeFeedPath } from '#wire/change-feed.js';
 import {
   CBOR_MEDIA_TYPE,
   dangerouslyFormatSecret,
+  encodeAllocateRequest,
   encodeCorruptRequest,
   formatRange,
   SHARE_COUNT_MAX,
   SHARE_MEDIA_TYPE,
+  storagePath,
 } from '#wire/storage.js';
 import type { ByteRange } from '#wire/storage.js';
 import { encodeReadTestWriteRequest, mutablePath } from '#wire/storage-mutable.js';
+import { encodeWholeShares, wholeSharesPath } from '#wire/whole-shares.js';
 import type { ExchangeBody, ExchangeRequest } from './http-exchange.js';
 import { boundCborUpTo, boundFeed, boundRead } from './https-replies.js';
 import type { BodyBound, ReplyHeaders } from './https-replies.js';
-import type { FeedRequest, SecretReadTestWriteRequest, ShareSecrets } from './storage-server.js';
+import type {
+  FeedRequest,
+  SecretAllocateRequest,
+  SecretReadTestWriteRequest,
+  SecretStoreRequest,
+  ShareSecrets,
+} from './storage-server.js';
 
 /** The largest reply to a read-test-write that is read, in bytes; less where less was asked for. */
 export const READ_TEST_WRITE_REPLY_SIZE_MAX = 64 << 20;
@@ -48,7 +57,7 @@ export interface NamedShare {
 }
 
 /** Both secrets of a lease, as header values. */
-export function dangerouslyFormatLeaseSecrets({ renewSecret, cancelSecret }: ShareSecrets): string[] {
+function dangerouslyFormatLeaseSecrets({ renewSecret, cancelSecret }: ShareSecrets): string[] {
   return [
     dangerouslyFormatSecret('lease-renew-secret', renewSecret),
     dangerouslyFormatSecret('lease-cancel-secret', cancelSecret),
@@ -128,6 +137,56 @@ export function readTestWriteOperation(storageIndex: Uint8Array, request: Secret
     replySize,
     statuses: [200],
     boundBody: boundCborUpTo(replySize),
+  };
+}
+
+/** Room for shares. */
+export function allocateOperation(storageIndex: Uint8Array, request: SecretAllocateRequest): Operation {
+  const uploadSecret = dangerouslyFormatSecret('upload-secret', request.uploadSecret);
+  return {
+    what: `allocating shares of ${formatBase32(storageIndex)}`,
+    method: 'POST',
+    path: storagePath.allocate(storageIndex),
+    headers: {
+      'content-type': CBOR_MEDIA_TYPE,
+      'x-tahoe-authorization': [...dangerouslyFormatLeaseSecrets(request), uploadSecret],
+    },
+    body: [encodeAllocateRequest(request)],
+    statuses: [200],
+  };
+}
+
+/** The end of an upload. */
+export function abortOperation(share: NamedShare, uploadSecret: Uint8Array): Operation {
+  return {
+    what: `aborting ${describeShare(share)}`,
+    method: 'PUT',
+    path: storagePath.abort(share.storageIndex, share.shareNumber),
+    headers: { 'x-tahoe-authorization': dangerouslyFormatSecret('upload-secret', uploadSecret) },
+    statuses: [200],
+  };
+}
+
+/** A lease on all shares. */
+export function leaseOperation(storageIndex: Uint8Array, secrets: ShareSecrets): Operation {
+  return {
+    what: `adding a lease to ${formatBase32(storageIndex)}`,
+    method: 'PUT',
+    path: storagePath.lease(storageIndex),
+    headers: { 'x-tahoe-authorization': dangerouslyFormatLeaseSecrets(secrets) },
+    statuses: [204, 404],
+  };
+}
+
+/** Small shares as wholes. A 404 says that the server does not know of such a request. */
+export function storeSharesOperation(storageIndex: Uint8Array, request: SecretStoreRequest): Operation {
+  return {
+    what: `storing shares of ${formatBase32(storageIndex)}`,
+    method: 'POST',
+    path: wholeSharesPath(storageIndex),
+    headers: { 'content-type': CBOR_MEDIA_TYPE, 'x-tahoe-authorization': dangerouslyFormatLeaseSecrets(request) },
+    body: [encodeWholeShares(request.shares)],
+    statuses: [200, 404],
   };
 }
 

@@ -10,6 +10,7 @@ import { CHANGE_FEED_MEDIA_TYPE, FeedReader } from '#wire/change-feed.js';
 import type { FeedEvent } from '#wire/change-feed.js';
 import { CBOR_MEDIA_TYPE, CBOR_REPLY_SIZE_MAX, parseContentRange, SHARE_MEDIA_TYPE } from '#wire/storage.js';
 import type { AllocateReply, ByteRange } from '#wire/storage.js';
+import type { WholeSharesReply } from '#wire/whole-shares.js';
 
 /** The largest body that is read though nobody looks at it, in bytes: its connection can be used again. */
 export const IGNORED_BODY_SIZE_MAX = 64 * 1024;
@@ -92,6 +93,16 @@ export function checkAllocated(reply: AllocateReply, asked: ReadonlySet<number>)
   for (const shareNumber of reply.allocated) {
     if (!asked.has(shareNumber)) {
       throw new UnusableReply(`it allocated share ${String(shareNumber)}, which was not asked for`);
+    }
+  }
+  return reply;
+}
+
+/** @throws UnusableReply when a share was stored that is not in `asked`. */
+export function checkStored(reply: WholeSharesReply, asked: ReadonlyMap<number, unknown>): WholeSharesReply {
+  for (const shareNumber of reply.stored) {
+    if (!asked.has(shareNumber)) {
+      throw new UnusableReply(`it stored share ${String(shareNumber)}, which was not sent`);
     }
   }
   return reply;

@@ -7,7 +7,6 @@
  * a 204 is an empty one. Nothing is retried here.
  * @see Tahoe-LAFS docs/specifications/http-storage-node-protocol.rst
  */
-import { formatBase32 } from '#core/base32.js';
 import type { Clock } from '#core/environment.js';
 import { isTahoeError, TahoeError } from '#core/errors.js';
 import { decodeBeginnings } from '#wire/beginnings.js';
@@ -20,7 +19,6 @@ import {
   decodeRequired,
   decodeShareNumbers,
   decodeVersion,
-  encodeAllocateRequest,
   formatContentRange,
   SHARE_MEDIA_TYPE,
   storagePath,
@@ -28,22 +26,35 @@ import {
 import type { AllocateReply, ByteRange } from '#wire/storage.js';
 import { decodeReadTestWriteReply, mutablePath } from '#wire/storage-mutable.js';
 import type { ReadTestWriteReply } from '#wire/storage-mutable.js';
+import { decodeWholeSharesReply, fitWholeShares } from '#wire/whole-shares.js';
+import type { WholeSharesReply } from '#wire/whole-shares.js';
 import { ConnectionLane } from './connection-lane.js';
 import { bodySize } from './http-exchange.js';
 import type { ExchangeBody, ExchangeReply, ExchangeRequest } from './http-exchange.js';
 import {
+  abortOperation,
+  allocateOperation,
   beginningsOperation,
   checkRange,
   corruptOperation,
-  dangerouslyFormatLeaseSecrets,
   describeShare,
   feedOperation,
+  leaseOperation,
   listOperation,
   readOperation,
   readTestWriteOperation,
+  storeSharesOperation,
 } from './https-operations.js';
 import type { Operation } from './https-operations.js';
-import { boundCbor, boundIgnored, checkAllocated, describeStatus, timeOf, UnusableReply } from './https-replies.js';
+import {
+  boundCbor,
+  boundIgnored,
+  checkAllocated,
+  checkStored,
+  describeStatus,
+  timeOf,
+  UnusableReply,
+} from './https-replies.js';
 import { defaultHttpsLimits } from './https-limits.js';
 import type { HttpsLimits } from './https-limits.js';
 import { PinnedConnector } from './pinned-connector.js';
@@ -53,6 +64,7 @@ import type {
   FeedRequest,
   SecretAllocateRequest,
   SecretReadTestWriteRequest,
+  SecretStoreRequest,
   ServerIdentity,
   ServerVersion,
   ShareSecrets,
@@ -95,6 +107,8 @@ export class HttpsStorageServer implements StorageServer {
   #isOwnKind = false;
   /** Whether it is of a release that did not know of beginnings. */
   #lacksBeginnings = false;
+  /** The same of shares as wholes. */
+  #lacksStoring = false;
   #streamCount = 0;
 
   constructor(options: HttpsStorageServerOptions) {
@@ -143,19 +157,8 @@ export class HttpsStorageServer implements StorageServer {
     request: SecretAllocateRequest,
     options?: CallOptions,
   ): Promise<AllocateReply> {
-    const uploadSecret = dangerouslyFormatSecret('upload-secret', request.uploadSecret);
     return this.#askCbor(
-      {
-        what: `allocating shares of ${formatBase32(storageIndex)}`,
-        method: 'POST',
-        path: storagePath.allocate(storageIndex),
-        headers: {
-          'content-type': CBOR_MEDIA_TYPE,
-          'x-tahoe-authorization': [...dangerouslyFormatLeaseSecrets(request), uploadSecret],
-        },
-        body: [encodeAllocateRequest(request)],
-        statuses: [200],
-      },
+      allocateOperation(storageIndex, request),
       (body) => checkAllocated(decodeAllocateReply(body), request.shareNumbers),
       options,
     );
@@ -227,13 +230,20 @@ export class HttpsStorageServer implements StorageServer {
     uploadSecret: Uint8Array,
     options?: CallOptions,
   ): Promise<void> {
-    await this.#ask(
-      {
-        what: `aborting ${describeShare({ storageIndex, shareNumber })}`,
-        method: 'PUT',
-        path: storagePath.abort(storageIndex, shareNumber),
-        headers: { 'x-tahoe-authorization': dangerouslyFormatSecret('upload-secret', uploadSecret) },
-        statuses: [200],
+    await this.#ask(abortOperation({ storageIndex, shareNumber }, uploadSecret), options);
+  }
+
+  async storeShares(
+    storageIndex: Uint8Array,
+    request: SecretStoreRequest,
+    options?: CallOptions,
+  ): Promise<WholeSharesReply | undefined> {
+    if (!this.#isOwnKind || this.#lacksStoring || !fitWholeShares(request.shares)) return undefined;
+    return this.#askCbor(
+      storeSharesOperation(storageIndex, request),
+      (body, status) => {
+        this.#lacksStoring = status === 404;
+        return status === 404 ? undefined : checkStored(decodeWholeSharesReply(body), request.shares);
       },
       options,
     );
@@ -281,16 +291,7 @@ export class HttpsStorageServer implements StorageServer {
   }
 
   async addLease(storageIndex: Uint8Array, secrets: ShareSecrets, options?: CallOptions): Promise<boolean> {
-    const { status } = await this.#ask(
-      {
-        what: `adding a lease to ${formatBase32(storageIndex)}`,
-        method: 'PUT',
-        path: storagePath.lease(storageIndex),
-        headers: { 'x-tahoe-authorization': dangerouslyFormatLeaseSecrets(secrets) },
-        statuses: [204, 404],
-      },
-      options,
-    );
+    const { status } = await this.#ask(leaseOperation(storageIndex, secrets), options);
     return status === 204;
   }
 

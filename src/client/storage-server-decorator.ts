@@ -5,12 +5,14 @@
  */
 import type { AllocateReply, ByteRange } from '#wire/storage.js';
 import type { ReadTestWriteReply } from '#wire/storage-mutable.js';
+import type { WholeSharesReply } from '#wire/whole-shares.js';
 import { shortNameOf } from './storage-server.js';
 import type {
   CallOptions,
   FeedRequest,
   SecretAllocateRequest,
   SecretReadTestWriteRequest,
+  SecretStoreRequest,
   ServerIdentity,
   ServerVersion,
   ShareSecrets,
@@ -24,6 +26,7 @@ export type OperationName =
   | 'write'
   | 'streamWrite'
   | 'abort'
+  | 'storeShares'
   | 'listShares'
   | 'read'
   | 'addLease'
@@ -110,6 +113,18 @@ export abstract class StorageServerDecorator implements StorageServer {
     return this.around(
       'abort',
       (server, inner) => server.abort(storageIndex, shareNumber, uploadSecret, inner),
+      options,
+    );
+  }
+
+  storeShares(
+    storageIndex: Uint8Array,
+    request: SecretStoreRequest,
+    options: CallOptions = {},
+  ): Promise<WholeSharesReply | undefined> {
+    return this.around(
+      'storeShares',
+      async (server, inner) => server.storeShares?.(storageIndex, request, inner),
       options,
     );
   }

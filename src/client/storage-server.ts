@@ -9,6 +9,7 @@
 import type { FeedEvent } from '#wire/change-feed.js';
 import type { AllocateReply, AllocateRequest, ByteRange, StorageVersion } from '#wire/storage.js';
 import type { ReadTestWriteReply, ReadTestWriteRequest } from '#wire/storage-mutable.js';
+import type { WholeSharesReply } from '#wire/whole-shares.js';
 
 /** What renews and what cancels a lease on this one server, 32 bytes each. */
 export interface ShareSecrets {
@@ -26,6 +27,11 @@ export interface CallOptions {
 /** An allocation with all its secrets; the upload secret (any length but 0) opens this allocation's shares again. */
 export interface SecretAllocateRequest extends AllocateRequest, ShareSecrets {
   readonly uploadSecret: Uint8Array;
+}
+
+/** Shares as wholes, by number, with the secrets of their lease. */
+export interface SecretStoreRequest extends ShareSecrets {
+  readonly shares: ReadonlyMap<number, Uint8Array>;
 }
 
 /** A read-test-write with all its secrets; the write enabler (32 bytes) is the one that the shares are made with. */
@@ -111,6 +117,16 @@ export interface StorageServer extends ServerIdentity {
 
   /** Gives up an incomplete share. */
   abort(storageIndex: Uint8Array, shareNumber: number, uploadSecret: Uint8Array, options?: CallOptions): Promise<void>;
+  /**
+   * Stores small shares in one request.
+   * @returns which of them are there now; undefined where the server wants room reserved first, as they all do for
+   *   larger ones.
+   */
+  storeShares?(
+    storageIndex: Uint8Array,
+    request: SecretStoreRequest,
+    options?: CallOptions,
+  ): Promise<WholeSharesReply | undefined>;
 
   /** The complete shares that the server holds; empty when it knows nothing of the index. */
   listShares(storageIndex: Uint8Array, options?: CallOptions): Promise<ReadonlySet<number>>;

@@ -350,7 +350,8 @@ function saturated(size: number | bigint): number {
   return size > Number.MAX_SAFE_INTEGER ? Number.MAX_SAFE_INTEGER : Number(size);
 }
 
-function toShareNumbers(value: unknown, what: string): ReadonlySet<number> {
+/** A set of share numbers. @throws ERR_MESSAGE. */
+export function toShareNumbers(value: unknown, what: string): ReadonlySet<number> {
   if (!(value instanceof Set)) throw messageError(what, 'a set (CBOR tag 258) is expected');
   if (value.size > SHARE_COUNT_MAX) throw messageError(what, `more than ${String(SHARE_COUNT_MAX)} share numbers`);
   return new Set([...value].map((member: unknown) => toShareNumber(member, what)));

@@ -37,6 +37,7 @@ import { mutableLeaseSuite } from './share-store-mutable-leases.js';
 import { mutableLimitSuite } from './share-store-mutable-limits.js';
 import { mutableSuite } from './share-store-mutable.js';
 import { upkeepSuite } from './share-store-upkeep.js';
+import { wholeShareSuite } from './share-store-whole.js';
 
 /** Makes an empty subject for one test; what it opens and makes is released when the test ends. */
 export type MakeSubject = (test: Test) => Promise<StoreSubject>;
@@ -56,6 +57,7 @@ export function shareStoreSuite(makeSubject: MakeSubject): void {
   mutableLimitSuite(makeSubject);
   historySuite(makeSubject);
   upkeepSuite(makeSubject);
+  wholeShareSuite(makeSubject);
 }
 
 function allocationSuite(makeSubject: MakeSubject): void {

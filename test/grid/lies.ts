@@ -1,6 +1,7 @@
 /** What a server says that is not so, for each operation: a reply goes in, another of the same shape comes out. */
 import type { OperationName } from '#client/storage-server-decorator.js';
 import type { AllocateReply } from '#wire/storage.js';
+import type { WholeSharesReply } from '#wire/whole-shares.js';
 import type { Chance } from '../fixtures/chance.js';
 
 const SHARE_NUMBER_LIMIT = 16;
@@ -38,6 +39,12 @@ const lies: Partial<Readonly<Record<OperationName, Lie>>> = {
     const claimed = chance.below(SHARE_NUMBER_LIMIT);
     if (allocated.has(claimed)) return reply;
     return { alreadyHave: new Set([...alreadyHave, claimed]), allocated };
+  },
+  storeShares: (reply, chance) => {
+    const { alreadyHave, stored } = (reply as WholeSharesReply | undefined) ?? { alreadyHave: [], stored: new Set() };
+    const claimed = chance.below(SHARE_NUMBER_LIMIT);
+    if (reply === undefined || stored.has(claimed)) return reply;
+    return { alreadyHave: new Set([...alreadyHave, claimed]), stored };
   },
   write: (reply) => ({ complete: !(reply as { complete: boolean }).complete }),
   addLease: (reply) => reply !== true,

@@ -32,9 +32,9 @@ const faultKinds: readonly FaultKind[] = ['hang', 'drop', 'refuse', 'slow', 'lie
 const operationGroups: readonly (readonly OperationName[])[] = [
   ['listShares', 'listMutableShares'],
   ['read', 'readMutable', 'readMutableBeginnings'],
-  ['allocate'],
+  ['allocate', 'storeShares'],
   ['write', 'streamWrite'],
-  ['allocate', 'write', 'streamWrite', 'readTestWrite'],
+  ['allocate', 'storeShares', 'write', 'streamWrite', 'readTestWrite'],
   ['addLease', 'reportCorrupt', 'reportMutableCorrupt'],
 ];
 
@@ -60,6 +60,7 @@ export class World {
     this.servers = Array.from({ length: 1 + chance.below(SERVER_COUNT_MAX) }, (_, i) => {
       const inner = new MemoryServer(`server${String(i)}`);
       inner.takesStreams = chance.oneIn(2);
+      inner.takesWholeShares = chance.oneIn(2);
       inner.hasBeginnings = inner.takesStreams;
       return new SimServer(inner, clock, new Chance(chance.below(2 ** 31)));
     });

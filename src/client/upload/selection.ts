@@ -37,6 +37,8 @@ export interface SelectionRequest extends TakerContext {
   readonly log: Log;
   readonly signal: AbortSignal;
   readonly uploadSecretFor: UploadSecretFor;
+  /** All shares of a small file, by number: what a server takes of them as wholes needs no reservation. */
+  readonly wholeShares?: ReadonlyMap<number, Uint8Array> | undefined;
   leaseSecrets(server: StorageServer): LeaseSecrets;
 }
 
@@ -57,14 +59,17 @@ export interface ShareReservation {
 /** Where the shares of a file will be, and which were there. */
 export interface Selection {
   readonly reservations: readonly ShareReservation[];
-  /** The shares that were there before, by server id. */
+  /** The shares that are there without a reservation, by server id. */
   readonly existing: ReadonlyMap<string, ReadonlySet<number>>;
+  /** How many of them were stored now. */
+  readonly storedCount: number;
 }
 
 interface Candidate {
   readonly server: StorageServer;
-  /** What it held before, and what is reserved on it. */
+  /** What it held before, what it was given as wholes, and what is reserved on it. */
   readonly existing: Set<number>;
+  readonly stored: Set<number>;
   readonly spoiled: ReadonlySet<number>;
   readonly reserved: Set<number>;
   writable: boolean;
@@ -129,7 +134,10 @@ class ServerSelector {
       await this.#renewLeases();
       return {
         reservations: this.#reservations,
-        existing: new Map(this.#usable().map(({ server, existing }) => [server.serverId, existing])),
+        existing: new Map(
+          this.#usable().map(({ existing, server, stored }) => [server.serverId, new Set([...existing, ...stored])]),
+        ),
+        storedCount: this.#usable().reduce((count, { stored }) => count + stored.size, 0),
       };
     }
     throw new TahoeError('ERR_UNHAPPY', { happy, reached, needed, total, detail: this.#detail() });
@@ -171,6 +179,7 @@ class ServerSelector {
     const uploadSecret = uploadSecretFor(server);
     await this.#attempt(candidate, async () => {
       const secrets = this.#request.leaseSecrets(server);
+      if (await this.#store(candidate, shareNumbers, secrets)) return;
       const reply = await server.allocate(
         storageIndex,
         { shareNumbers, allocatedSize, uploadSecret, ...secrets },
@@ -188,10 +197,28 @@ class ServerSelector {
     return refused;
   }
 
+  /** @returns whether the server takes shares as wholes; those that it did not take it refused. */
+  async #store(
+    { existing, server, spoiled, stored }: Candidate,
+    shareNumbers: ReadonlySet<number>,
+    secrets: LeaseSecrets,
+  ): Promise<boolean> {
+    const { storageIndex, wholeShares } = this.#request;
+    if (wholeShares === undefined) return false;
+    const shares = new Map([...wholeShares].filter(([shareNumber]) => shareNumbers.has(shareNumber)));
+    const reply = await server.storeShares?.(storageIndex, { shares, ...secrets }, this.#callOptions());
+    if (reply === undefined) return false;
+    for (const share of reply.alreadyHave) if (!spoiled.has(share)) existing.add(share);
+    for (const share of reply.stored) stored.add(share);
+    return true;
+  }
+
   /** Shares that were there already keep their lease by us, as new ones get theirs. */
   async #renewLeases(): Promise<void> {
     const { storageIndex, log } = this.#request;
-    const holders = this.#usable().filter(({ existing, reserved }) => existing.size > 0 && reserved.size === 0);
+    const holders = this.#usable().filter(
+      ({ existing, reserved, stored }) => existing.size > 0 && reserved.size + stored.size === 0,
+    );
     await Promise.all(
       holders.map(async ({ server }) => {
         try {
@@ -252,6 +279,7 @@ function candidatesOf({ servers, checked, mayTakeShares, total }: SelectionReque
     server,
     existing: new Set(checked?.get(server.serverId)?.good),
     spoiled: checked?.get(server.serverId)?.spoiled ?? new Set(),
+    stored: new Set(),
     reserved: new Set(),
     writable: mayTakeShares?.(server) ?? true,
     usable: true,
@@ -263,5 +291,5 @@ function idOf(candidate: Candidate): string {
 }
 
 function heldBy(candidate: Candidate): Set<number> {
-  return new Set([...candidate.existing, ...candidate.reserved]);
+  return new Set([...candidate.existing, ...candidate.stored, ...candidate.reserved]);
 }

@@ -112,11 +112,13 @@ export class ShareUpload {
 
   /** Where the file's shares are now, as far as is known. */
   outcome(): ShareOutcome {
-    const preexistingShares = [...this.#plan.selection.existing.values()].reduce(
-      (count, shares) => count + shares.size,
-      0,
-    );
-    return { holdings: this.#holdings(), pushedShares: this.#writers.length, preexistingShares };
+    const { existing, storedCount } = this.#plan.selection;
+    const existingCount = [...existing.values()].reduce((count, shares) => count + shares.size, 0);
+    return {
+      holdings: this.#holdings(),
+      pushedShares: this.#writers.length + storedCount,
+      preexistingShares: existingCount - storedCount,
+    };
   }
 
   async #sendSegments(

@@ -18,12 +18,13 @@ import { leaseSecrets } from '#core/lease.js';
 import type { StorageServer } from '../storage-server.js';
 import { requireTakers } from '../upload-permission.js';
 import type { TakerContext } from '../upload-permission.js';
-import type { OpenEncoder } from './file-encoder.js';
+import type { FileEncoder, OpenEncoder } from './file-encoder.js';
 import { receivePlaintext } from './plaintext.js';
 import type { KeyedPlaintext, Spool } from './plaintext.js';
 import { selectServers } from './selection.js';
 import { ShareUpload } from './share-upload.js';
 import type { ShareOutcome, UploadProgress } from './share-upload.js';
+import { isSmall, makeWholeShares } from './whole-shares.js';
 import type { UploadSecretFor, UploadTurns } from './upload-turns.js';
 
 /** How files are encoded here. */
@@ -107,19 +108,31 @@ async function uploadTo(
   const { crypto, encoding, storageIndex } = context;
   const { file, readKey } = plaintext;
   const layout = layoutOf(file);
+  const whole = isSmall(layout, encoding.total)
+    ? await withEncoder(context.openEncoder(file, readKey), (encoder) => makeWholeShares(plaintext, encoder, layout))
+    : undefined;
   const selection = await selectServers({
     ...context,
     ...encoding,
     allocatedSize: layout.allocatedSize,
     servers: requireTakers(context, context.serversFor(storageIndex)),
     signal: options.signal,
+    wholeShares: whole?.shares,
     leaseSecrets: (server) => leaseSecrets(crypto, context.leaseSecret, storageIndex, server.tubId),
   });
   const upload = new ShareUpload(context, { ...encoding, storageIndex, selection, layout });
-  const encoder = context.openEncoder(file, readKey);
+  return withEncoder(whole?.replay() ?? context.openEncoder(file, readKey), async (encoder) => {
+    const { capability } = await upload.run(plaintext, encoder, options);
+    return { capability, sizeBytes: file.size, ...upload.outcome() };
+  });
+}
+
+async function withEncoder<Result>(
+  encoder: FileEncoder,
+  action: (encoder: FileEncoder) => Promise<Result>,
+): Promise<Result> {
   try {
-    const encoded = await upload.run(plaintext, encoder, options);
-    return { capability: encoded.capability, sizeBytes: file.size, ...upload.outcome() };
+    return await action(encoder);
   } finally {
     encoder.close();
   }

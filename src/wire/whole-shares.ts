@@ -1,0 +1,80 @@
+/**
+ * Small immutable shares of one file, stored in one request: our own addition to the protocol, which takes a request to
+ * reserve room and another for each share otherwise.
+ *
+ *     POST /tallac/v1/immutable/STORAGE-INDEX      {share number: bytes}, CBOR
+ *     →     {'already-have': numbers, 'stored': numbers}, CBOR
+ *
+ * A share that is there, or is being uploaded, is not stored again. A server without this answers 404, as for every path
+ * that it does not know.
+ * @see docs/storage-api.md
+ */
+import { formatBase32 } from '#core/base32.js';
+import { decodeCbor, encodeCbor } from './cbor.js';
+import type { CborValue } from './cbor.js';
+import { asMap, messageError, SHARE_COUNT_MAX, toShareNumber, toShareNumbers } from './storage.js';
+
+/** The largest share that is stored in this way, in bytes. */
+export const WHOLE_SHARE_SIZE_MAX = 32 * 1024;
+/** The largest request, in bytes. */
+export const WHOLE_SHARES_REQUEST_SIZE_MAX = 1 << 20;
+/** What stands around the bytes of each share in a request, at most, in bytes. */
+const FRAME_SIZE_MAX = 16;
+
+/** What a server holds of those shares, and what it stored now. */
+export interface WholeSharesReply {
+  readonly alreadyHave: ReadonlySet<number>;
+  readonly stored: ReadonlySet<number>;
+}
+
+/** Where they are stored. */
+export function wholeSharesPath(storageIndex: Uint8Array): string {
+  return `/tallac/v1/immutable/${formatBase32(storageIndex)}`;
+}
+
+/** Whether these shares may be stored in one request. */
+export function fitWholeShares(shares: ReadonlyMap<number, Uint8Array>): boolean {
+  const sizes = [...shares.values()].map(({ length }) => length);
+  const size = sizes.reduce((sum, each) => sum + each + FRAME_SIZE_MAX, FRAME_SIZE_MAX);
+  return size <= WHOLE_SHARES_REQUEST_SIZE_MAX && sizes.every((each) => each > 0 && each <= WHOLE_SHARE_SIZE_MAX);
+}
+
+/** The request. */
+export function encodeWholeShares(shares: ReadonlyMap<number, Uint8Array>): Uint8Array {
+  return encodeCbor(shares);
+}
+
+/** @throws ERR_CBOR, or ERR_MESSAGE when there is no share, or one that is empty or too large. */
+export function decodeWholeShares(bytes: Uint8Array): ReadonlyMap<number, Uint8Array> {
+  const what = 'request to store shares';
+  const shares = new Map(
+    [...asMap(decodeCbor(bytes), what)].map(([shareNumber, share]): [number, Uint8Array] => {
+      if (!(share instanceof Uint8Array)) throw messageError(what, 'a share is no byte string');
+      if (share.length === 0 || share.length > WHOLE_SHARE_SIZE_MAX)
+        throw messageError(what, `a share has not 1 to ${String(WHOLE_SHARE_SIZE_MAX)} bytes`);
+      return [toShareNumber(shareNumber, what), share];
+    }),
+  );
+  if (shares.size === 0 || shares.size > SHARE_COUNT_MAX) throw messageError(what, 'it has no shares, or too many');
+  return shares;
+}
+
+/** The reply. */
+export function encodeWholeSharesReply({ alreadyHave, stored }: WholeSharesReply): Uint8Array {
+  return encodeCbor(
+    new Map<CborValue, CborValue>([
+      ['already-have', alreadyHave],
+      ['stored', stored],
+    ]),
+  );
+}
+
+/** @throws ERR_CBOR or ERR_MESSAGE. */
+export function decodeWholeSharesReply(bytes: Uint8Array): WholeSharesReply {
+  const what = 'answer to shares that were sent';
+  const map = asMap(decodeCbor(bytes), what);
+  return {
+    alreadyHave: toShareNumbers(map.get('already-have'), what),
+    stored: toShareNumbers(map.get('stored'), what),
+  };
+}
