@@ -5,7 +5,7 @@
  *
  * A share whose server fails or stalls is given up as long as the rest keeps the file happy; otherwise the whole
  * upload fails and everything reserved is given back. The capability is returned only when every remaining
- * server has called its share complete.
+ * server has called its share complete. A file that is worth shares goes through a helper instead, while one is connected.
  * @see Tahoe-LAFS docs/specifications/file-encoding.rst, servers-of-happiness.rst
  */
 import { literalCapability } from '#core/capability/types.js';
@@ -13,16 +13,14 @@ import type { ChkReadCapability, LiteralCapability } from '#core/capability/type
 import type { CryptoProvider } from '#core/crypto.js';
 import type { Clock, Log, Random } from '#core/environment.js';
 import { deriveImmutableStorageIndex } from '#core/derive.js';
-import { layoutOf } from '#core/immutable/layout.js';
-import { leaseSecrets } from '#core/lease.js';
+import { uploadThroughHelper } from '../helper/assisted-upload.js';
+import type { UploadAssistant } from '../helper/helper-link.js';
 import type { StorageServer } from '../storage-server.js';
-import { requireTakers } from '../upload-permission.js';
 import type { TakerContext } from '../upload-permission.js';
 import type { OpenEncoder } from './file-encoder.js';
 import { receivePlaintext } from './plaintext.js';
 import type { KeyedPlaintext, Spool } from './plaintext.js';
-import { selectServers } from './selection.js';
-import { ShareUpload } from './share-upload.js';
+import { sendFile } from './send-file.js';
 import type { ShareOutcome, UploadProgress } from './share-upload.js';
 
 /** How files are encoded here. */
@@ -49,6 +47,8 @@ export interface UploadContext extends TakerContext {
   serversFor(storageIndex: Uint8Array): readonly StorageServer[];
   openSpool(): Promise<Spool>;
   readonly openEncoder: OpenEncoder;
+  /** Uploads go through it while it is connected. */
+  readonly helper?: UploadAssistant | undefined;
   /** Told how many bytes of new arrays are garbage now. */
   readonly discarded?: (sizeBytes: number) => void;
 }
@@ -61,7 +61,8 @@ export interface UploadResult extends ShareOutcome {
 
 /**
  * Uploads what `input` gives.
- * @throws ERR_NO_SERVERS, ERR_NOT_CERTIFIED, ERR_UNHAPPY, ERR_NO_SPACE of the spool, ERR_CANCELLED, and what `input` throws.
+ * @throws ERR_NO_SERVERS, ERR_NOT_CERTIFIED, ERR_UNHAPPY, ERR_NO_SPACE of the spool, ERR_CANCELLED, and what `input` throws;
+ *   ERR_HELPER and ERR_HELPER_RESULT where it goes through a helper.
  */
 export async function uploadFile(
   given: UploadContext,
@@ -74,7 +75,10 @@ export async function uploadFile(
   const plaintext = await receivePlaintext(input, { ...context, ...encoding, encoding });
   if (plaintext.kind === 'literal') return literalResult(plaintext.data);
   try {
-    return await uploadPlaintext(context, plaintext, options);
+    const helper = await context.helper?.connected(options.signal);
+    if (helper === undefined || context.helper === undefined) return await uploadPlaintext(context, plaintext, options);
+    const { places } = context.helper;
+    return await places.run(options.signal, () => uploadThroughHelper(context, plaintext, helper, options));
   } finally {
     await plaintext.close();
   }
@@ -90,25 +94,16 @@ async function uploadPlaintext(
   plaintext: KeyedPlaintext,
   options: { readonly signal: AbortSignal; readonly progress?: UploadProgress },
 ): Promise<UploadResult> {
-  const { crypto, encoding } = context;
   const { file, readKey } = plaintext;
-  const storageIndex = deriveImmutableStorageIndex(crypto, readKey);
-  const layout = layoutOf(file);
-  const selection = await selectServers({
-    ...context,
-    ...encoding,
-    storageIndex,
-    allocatedSize: layout.allocatedSize,
-    servers: requireTakers(context, context.serversFor(storageIndex)),
-    signal: options.signal,
-    leaseSecrets: (server) => leaseSecrets(crypto, context.leaseSecret, storageIndex, server.tubId),
-  });
-  const upload = new ShareUpload(context, { ...encoding, storageIndex, selection, layout });
-  const encoder = context.openEncoder(file, readKey);
-  try {
-    const encoded = await upload.run(plaintext, encoder, options);
-    return { capability: encoded.capability, sizeBytes: file.size, ...upload.outcome() };
-  } finally {
-    encoder.close();
-  }
+  const { encoded, outcome } = await sendFile(
+    context,
+    {
+      storageIndex: deriveImmutableStorageIndex(context.crypto, readKey),
+      happy: context.encoding.happy,
+      source: plaintext,
+      openEncoder: () => context.openEncoder(file, readKey),
+    },
+    options,
+  );
+  return { capability: encoded.capability, sizeBytes: file.size, ...outcome };
 }
