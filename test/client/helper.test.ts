@@ -3,18 +3,21 @@
  * helpers and clients that die, lie or ask too much.
  */
 import t from 'tap';
-import { equalBytes } from '#core/bytes.js';
+import { concat, equalBytes } from '#core/bytes.js';
+import { deriveImmutableStorageIndex } from '#core/derive.js';
 import { TahoeError } from '#core/errors.js';
 import { CALL_COUNT_MAX } from '#client/helper/helper-object.js';
+import type { Spool } from '#client/upload/plaintext.js';
+import { uploadFile } from '#client/upload/upload.js';
 import type { CallArguments, RemoteObject } from '#wire/foolscap/tub.js';
 import { CHK_UPLOAD_PROTOCOL, HELPER_PROTOCOL, helperInterfaces } from '#wire/foolscap/upload-helper.js';
 import { Copyable, Dict, Tuple } from '#wire/foolscap/values.js';
 import type { Value } from '#wire/foolscap/values.js';
 import { settle } from '../fixtures/clock.js';
-import { seededBytes } from '../fixtures/crypto.js';
+import { crypto, seededBytes } from '../fixtures/crypto.js';
 import { objectOf } from '../fixtures/foolscap/banana-talk.js';
 import { closed, helperEncoding, HelperGrid, hexOf } from '../fixtures/helper-grid.js';
-import { MemoryGrid } from '../fixtures/memory-grid.js';
+import { MemoryGrid, memorySpool, pieces } from '../fixtures/memory-grid.js';
 
 const content = seededBytes('helped', 350_001);
 const ciphertextSize = content.length;
@@ -88,11 +91,14 @@ t.test('with a share missing it is uploaded again, with a damaged block too', as
   const world = new HelperGrid();
   const user = await world.user();
   const first = await user.upload(content);
-  const [one, other] = world.grid.servers;
+  if (first.capability.kind !== 'chk') throw new Error('a file of shares');
+  const storageIndex = deriveImmutableStorageIndex(crypto, first.capability.readKey);
+  const [, one, other] = world.grid.permuted(storageIndex);
   if (one === undefined || other === undefined) throw new RangeError('four servers');
   one.shares.clear();
   t.match(await user.upload(content), { pushedShares: 1, preexistingShares: 3 });
-  for (const share of other.shares.values()) share[share.length - 5] = (share[share.length - 5] ?? 0) ^ 1;
+  // In the hash of the share tree, where the block stays one that can be read.
+  for (const share of other.shares.values()) share[share.length - 80] = (share[share.length - 80] ?? 0) ^ 1;
   const before = await world.figures();
   t.equal(hexOf(await user.upload(content)), hexOf(first));
   t.equal((await world.figures())['upload_already_present'], before['upload_already_present'], 'blocks differ');
@@ -150,11 +156,13 @@ t.test('ciphertext that is whole needs only be encoded; what is too long is no p
   for (const kind of ['whole', 'incoming'] as const) {
     world.files[kind].set(name, new Uint8Array(2000));
     const given = seededBytes(kind, 1000);
+    const { fetched_bytes: before } = await world.figures();
     const results = await uploadWith(
       world,
       readerOf((offset, length) => [given.subarray(offset, offset + length)]),
     );
     t.ok(results instanceof Copyable);
+    t.equal((await world.figures())['fetched_bytes'], (before ?? 0) + 1000, `${kind}: fetched anew`);
     for (const server of world.grid.servers) server.loseDisk();
   }
 });
@@ -304,28 +312,43 @@ t.test('a client that is told to stop, and a helper that says nothing any more',
   await forgotten;
 });
 
+/** A spool that fills the arrays it is given, as that of a node does, and takes its time. */
+async function reusingSpool(): Promise<Spool> {
+  const spool = memorySpool();
+  return Promise.resolve({
+    ...spool,
+    read: async (offset, size, into = new Uint8Array(size)) => {
+      const bytes = await spool.read(offset, size);
+      await settle(1);
+      into.set(bytes.subarray(0, size / 2));
+      await settle(1);
+      into.set(bytes.subarray(size / 2), size / 2);
+      return into;
+    },
+  });
+}
+
 t.test('a helper gets each byte encrypted in its place, whatever it asks for at once', async (t) => {
+  const large = seededBytes('large', 1_300_000);
   const world = new HelperGrid();
   const greedy = objectOf(
     {
       upload: async (reader) => {
         if (reader === null || reader === undefined || typeof reader !== 'object' || !('peer' in reader)) return null;
-        const whole = (await reader.call('read_encrypted', [0, 500_000])) as Uint8Array[];
-        const offsets = [300_000, 5, 100_000, 349_999, 0];
-        const parts = await Promise.all(offsets.map((offset) => reader.call('read_encrypted', [offset, 1000])));
-        t.equal(whole[0]?.length, ciphertextSize);
-        for (const [i, offset] of offsets.entries()) {
-          t.ok(
-            equalBytes(
-              (parts[i] as Uint8Array[])[0] ?? new Uint8Array(0),
-              (whole[0] ?? new Uint8Array(0)).subarray(offset, offset + 1000),
-            ),
-          );
-        }
-        t.same(await reader.call('read_encrypted', [ciphertextSize, 5]), []);
-        await t.rejects(reader.call('read_encrypted', [-1, 5]), { code: 'ERR_REMOTE' });
+        const read = async (offset: number, length: number): Promise<Uint8Array> =>
+          concat(...((await reader.call('read_encrypted', [offset, length])) as Uint8Array[]));
+        const whole = concat(await read(0, 1_000_000), await read(1_000_000, 1_000_000));
+        t.equal(whole.length, large.length);
+        const offsets = [300_000, 6, 100_000, 1_290_000, 0, 700_000];
+        for (const offset of offsets) await read(offset, 1000);
+        const parts = await Promise.all(offsets.map((offset) => read(offset, 1000)));
+        for (const [i, offset] of offsets.entries())
+          t.ok(equalBytes(parts[i] ?? large, whole.subarray(offset, offset + 1000)), `at ${String(offset)}`);
+        t.equal((await read(large.length, 5)).length, 0);
+        await t.rejects(read(-1, 5), { code: 'ERR_REMOTE' });
+        await t.rejects(read(0, 1_048_577), { code: 'ERR_REMOTE' });
         await t.rejects(reader.call('nonsense', []), { code: 'ERR_REMOTE' });
-        t.equal(await reader.call('get_size', []), ciphertextSize);
+        t.equal(await reader.call('get_size', []), large.length);
         t.equal(await reader.call('close', []), null);
         return null;
       },
@@ -333,5 +356,7 @@ t.test('a helper gets each byte encrypted in its place, whatever it asks for at 
     helperInterfaces.upload,
   );
   const user = await world.user(objectOf({ upload_chk: () => new Tuple(null, greedy) }, helperInterfaces.helper));
-  await t.rejects(user.upload(content), { code: 'ERR_HELPER' });
+  const context = { ...user.context, openSpool: reusingSpool };
+  const options = { signal: new AbortController().signal };
+  await t.rejects(uploadFile(context, pieces(large), options), { code: 'ERR_HELPER' });
 });

@@ -6,6 +6,7 @@
  * that a client that asks and goes away leaves nothing behind.
  * @see Tahoe-LAFS src/allmydata/immutable/offloaded.py, Helper
  */
+import { setMaxListeners } from 'node:events';
 import { formatBase32 } from '#core/base32.js';
 import { dangerouslyFormatCapability } from '#core/capability/format.js';
 import { reasonOf, TahoeError } from '#core/errors.js';
@@ -69,6 +70,7 @@ export class UploadHelper implements RemoteObject {
 
   constructor(options: UploadHelperOptions) {
     this.#options = options;
+    setMaxListeners(0, this.#closing.signal); // every call that waits listens
     this.#context = {
       ...options,
       encoders: new Places(ENCODING_COUNT_MAX),
