@@ -7,19 +7,11 @@
  * values, never errors, below the gateway. A message never holds a secret: facts carry names, numbers and
  * storage indexes, not capabilities, swissnums or lease secrets.
  */
+import { entry } from './error-entry.js';
+import type { CatalogueEntry, ErrorFamily } from './error-entry.js';
+import { helperErrors } from './helper-errors.js';
 
-/** The eight kinds of failure; who can mend it differs: the sender, the peer, the operator or time. */
-export type ErrorFamily =
-  'malformed' | 'integrity' | 'authority' | 'missing' | 'conflict' | 'limit' | 'unavailable' | 'usage';
-
-interface CatalogueEntry<Facts> {
-  readonly family: ErrorFamily;
-  readonly sentence: (facts: Facts) => string;
-}
-
-function entry<Facts>(family: ErrorFamily, sentence: (facts: Facts) => string): CatalogueEntry<Facts> {
-  return { family, sentence };
-}
+export type { ErrorFamily } from './error-entry.js';
 
 const catalogue = {
   // malformed: the bytes or the text are not what they claim to be
@@ -350,6 +342,7 @@ const catalogue = {
     (f) => `the other side, met at ${f.relay}, does not have the same code: it was mistyped, or guessed; invite anew`,
   ),
   ERR_INVITATION: entry<{ reason: string }>('malformed', (f) => `the invitation cannot be used: ${f.reason}`),
+  ...helperErrors,
   ERR_DEMO: entry<{ reason: string }>('unavailable', (f) => `the demonstration failed: ${f.reason}`),
 } as const;
 

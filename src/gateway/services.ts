@@ -100,6 +100,8 @@ export interface GatewayServices extends StoreServices {
   servers(): readonly ServerStatus[];
   /** How each introducer is reached; none where there are none. */
   introducers?(): readonly string[];
+  /** Figures of the helper that this node is, under the reference's names; absent where it is none. */
+  helperFigures?(): Promise<Readonly<Record<string, number>>>;
   /** Figures of the node. */
   statistics(): Promise<Statistics>;
   /** Who may ask what. */

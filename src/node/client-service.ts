@@ -7,6 +7,8 @@ import type { Clock, Random } from '#core/environment.js';
 import { FileStore } from '#client/file-store.js';
 import type { FileStoreContext } from '#client/file-store.js';
 import type { Grid } from '#client/grid.js';
+import type { UploadAssistant } from '#client/helper/helper-link.js';
+import type { UploadHelper } from '#client/helper/helper-object.js';
 import { KnownVersions } from '#client/mutable/known-versions.js';
 import { WriterQueue } from '#client/mutable/writer-queue.js';
 import { UploadTurns } from '#client/upload/upload-turns.js';
@@ -28,6 +30,7 @@ import type { JoinedGrid } from './grid-joining.js';
 import { gridReportRoute, monitorGrid } from './grid-report.js';
 import { listenHttp } from './http-listener.js';
 import type { NodeLog } from './log.js';
+import type { HelperPlace } from './helper-service.js';
 import type { KnownIntroducer } from './introducers-file.js';
 import type { NodeDirectory } from './node-directory.js';
 import { loadClientSecrets } from './node-secrets.js';
@@ -61,6 +64,8 @@ export interface ClientServiceOptions {
   readonly announcement: SignedAnnouncement | undefined;
   /** Undefined where it is turned off. */
   readonly foolscap?: Foolscap | undefined;
+  /** Undefined where this node is no helper. */
+  readonly helperPlace?: HelperPlace | undefined;
   /** What is told on the same port. */
   readonly monitor?: Monitor | undefined;
 }
@@ -75,7 +80,11 @@ export async function startClientService(options: ClientServiceOptions): Promise
   const { grid, permission } = joined;
   const spool = new Spool(settings.tempDirectory, { bytesMax: settings.spoolBytesMax });
   const context = await clientContext(options, grid, permission, spool);
-  const services = servicesOf(options, joined, context);
+  const helper = await serveHelper(options, grid, context);
+  const services = {
+    ...servicesOf(options, joined, context),
+    ...(helper && { helperFigures: () => helper.figures() }),
+  };
   if (settings.sftp !== undefined) await serveSftp(options, settings.sftp, { services, joined, spool });
   return settings.web === undefined ? undefined : openGateway(options, settings.web, services, joined);
 }
@@ -99,6 +108,37 @@ async function openGateway(
   await directory.write('node.url', `${url}\n`);
   log.info('gateway listens', { port: listener.port });
   return url;
+}
+
+/** Helps others to upload, where that is wanted: by itself, not through a helper of its own. */
+async function serveHelper(
+  options: ClientServiceOptions,
+  grid: Grid,
+  context: FileStoreContext,
+): Promise<UploadHelper | undefined> {
+  const { foolscap, helperPlace: place, settings } = options;
+  if (place === undefined || foolscap === undefined) return undefined;
+  const { startHelper } = await import('./helper-service.js');
+  const helper = await startHelper({
+    ...options,
+    place,
+    foolscap,
+    context,
+    sizeMax: settings.helper.sizeMax,
+    connectionsMax: settings.connectionsMax,
+    ready: (signal) => grid.ready(Infinity, signal),
+  });
+  options.monitor?.statistics.add(() => helper.figures());
+  return helper;
+}
+
+/** The helper that uploads for this node. */
+async function helperOf(options: ClientServiceOptions): Promise<UploadAssistant | undefined> {
+  const { foolscap, settings } = options;
+  const { furl } = settings.helper;
+  if (furl === undefined || foolscap === undefined || !settings.mayConnect) return undefined;
+  const { linkHelper } = await import('./helper-service.js');
+  return linkHelper(furl, { ...options, foolscap });
 }
 
 /** SFTP is loaded only where it is served. */
@@ -148,6 +188,7 @@ async function clientContext(
   const path = directory.privateFile('seen-versions');
   const seen = await SeenVersionsFile.open({ path, crypto, secret: secrets.leaseSecret, log });
   options.closers.add('the seen versions', () => seen.close());
+  const helper = await helperOf(options);
   const blacklist = new Blacklist(directory.file('access.blacklist'));
   return {
     crypto,
@@ -167,6 +208,7 @@ async function clientContext(
     mayTakeShares: ({ serverId }) => permission.allows(serverId),
     openSpool: () => spool.open(),
     openEncoder: encoders.open,
+    helper,
     discarded: collectorOfDiscarded(),
     seen,
     writers: new WriterQueue(),

@@ -15,6 +15,8 @@ import type { ExpirySettings } from './expiry-settings.js';
 import type { ListPlace } from './config/list-place.js';
 import { options } from './config/schema.js';
 import type { LogLevel } from './log.js';
+import { readHelper } from './helper-settings.js';
+import type { HelperSettings } from './helper-settings.js';
 import { readSftp } from './sftp-settings.js';
 import type { SftpSettings } from './sftp-settings.js';
 import { isTubDisabled } from './tub-location.js';
@@ -83,6 +85,7 @@ export interface NodeSettings {
   /** Who encrypts, hashes and signs. */
   readonly crypto: CryptoName;
   readonly foolscap: FoolscapSettings;
+  readonly helper: HelperSettings;
   /** undefined when no SFTP is served. */
   readonly sftp: SftpSettings | undefined;
   /** Connections that one listening port holds at a time. */
@@ -123,6 +126,7 @@ export function readSettings(configuration: Configuration, directory: string): N
     logLevel: configuration.get(options.logLevel),
     crypto: configuration.get(options.crypto),
     foolscap: readFoolscap(configuration),
+    helper: readHelper(configuration),
     sftp: readSftp(configuration, (path) => resolvePath(directory, path)),
     connectionsMax: configuration.get(options.connectionsMax),
     spoolBytesMax: configuration.get(options.spoolSize),

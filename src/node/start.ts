@@ -116,7 +116,7 @@ async function startServices(
   );
   const shared = { directory, crypto, random, clock, log, closers, monitor, live, foolscap };
   let announced: Announced | undefined;
-  const location = settings.storage === undefined ? undefined : await locate(options);
+  const location = settings.storage === undefined && !settings.helper.isEnabled ? undefined : await locate(options);
   if (settings.storage !== undefined && location !== undefined) {
     const { connectionsMax, nickname, storage } = settings;
     const { startStorageService } = await import('./storage-service.js');
@@ -127,14 +127,18 @@ async function startServices(
   const signer = { directory, crypto, random, privateKey: identity.privateKey, applicationVersion };
   const announcement =
     announced === undefined || introducers.length === 0 ? undefined : await signOwnAnnouncement(announced, signer);
-  // Without a gateway or SFTP nobody can ask anything of the client. Each half is loaded only where it runs: it weighs 20 MiB.
-  if (settings.web === undefined && settings.sftp === undefined) {
+  const helperPlace =
+    !settings.helper.isEnabled || location === undefined
+      ? undefined
+      : { location, certificate, needsPort: settings.storage === undefined };
+  // Without a gateway, SFTP or a helper nobody can ask anything of the client. Each half is loaded only where it runs: it weighs 20 MiB.
+  if (settings.web === undefined && settings.sftp === undefined && helperPlace === undefined) {
     if (announcement !== undefined)
       await startIntroductions({ ...shared, nickname: settings.nickname, introducers, announcement, known: undefined });
     return undefined;
   }
   const { startClientService } = await import('./client-service.js');
-  const client = { ...shared, log, apiToken, introducers, announcement };
+  const client = { ...shared, log, apiToken, introducers, announcement, helperPlace };
   return startClientService({ ...client, settings });
 }
 

@@ -88,6 +88,14 @@ t.test('a storage node tells of its storage', async (t) => {
   await app.close();
 });
 
+t.test('a helper tells of its work', async (t) => {
+  const figures = { 'chk_upload_helper.active_uploads': 3 };
+  const app = appWith({ helperFigures: () => Promise.resolve(figures) });
+  t.strictSame(JSON.parse((await app.inject('/helper_status?t=json')).body), figures);
+  t.match(await app.inject('/helper_status'), { statusCode: 200, body: /active_uploads.*3/s });
+  await app.close();
+});
+
 t.test('incidents go into the log', async (t) => {
   const lines: string[] = [];
   const app = appWith({}, lines);

@@ -106,6 +106,7 @@ t.test('settings of an empty configuration are the defaults', (t) => {
     logLevel: 'info',
     crypto: 'native',
     foolscap: { enabled: true, clientForced: false },
+    helper: { isEnabled: false, sizeMax: 107_374_182_400, furl: undefined },
     sftp: undefined,
     connectionsMax: 10_000,
     spoolBytesMax: 107_374_182_400,
@@ -146,7 +147,7 @@ enabled = true
     readSettings(
       configure(
         tahoe,
-        '[node]\ncrypto = portable\n[log]\nlevel = WARN\n[limits]\nconnections = 5\nspool_size = 1M\n[storage]\nmax_space = 2TB\nscrub_rate = 0\n' +
+        '[node]\ncrypto = portable\n[log]\nlevel = WARN\n[limits]\nconnections = 5\nspool_size = 1M\nhelper_size = 2M\n[storage]\nmax_space = 2TB\nscrub_rate = 0\n' +
           '[gateway]\nhosts = a.example, b.example\nprivate = yes\nread_only = true\n',
       ),
       '/n/d',
@@ -175,13 +176,11 @@ enabled = true
       logLevel: 'warn',
       crypto: 'portable',
       foolscap: { enabled: true, clientForced: true },
+      helper: { isEnabled: true, sizeMax: 2_000_000, furl: undefined },
       sftp: undefined,
       connectionsMax: 5,
       spoolBytesMax: 1_000_000,
-      warnings: [
-        '[node]web.static is set and has no effect in this version',
-        '[helper]enabled is set and has no effect in this version',
-      ],
+      warnings: ['[node]web.static is set and has no effect in this version'],
     },
   );
   t.equal(
@@ -194,6 +193,13 @@ enabled = true
     enabled: false,
     clientForced: false,
   });
+  const furl = `pb://${'a'.repeat(32)}@tcp:x:1/name`;
+  t.equal(readSettings(configure(`[client]\nhelper.furl = ${furl}\n`), '/n').helper.furl, furl);
+  t.equal(readSettings(configure('[client]\nhelper.furl = None\n'), '/n').helper.furl, undefined);
+  for (const text of [`[client]\nhelper.furl = ${furl}\n`, '[helper]\nenabled = true\n']) {
+    const off = configure(text, '[node]\nfoolscap = false\n');
+    t.throws(() => readSettings(off, '/n'), { code: 'ERR_CONFIG', message: /helpers speak Foolscap/ }, text);
+  }
   for (const section of ['client', 'storage']) {
     const forced = configure(`[${section}]\nforce_foolscap = true\n`, '[node]\nfoolscap = false\n');
     t.throws(() => readSettings(forced, '/n'), { code: 'ERR_CONFIG' }, section);
@@ -230,6 +236,11 @@ t.test('a node refuses to start with one sentence', (t) => {
       'tahoe.cfg: [client]shares.needed: 11 shares cannot be needed of 10 (shares.total)',
     ],
     ['[client]\nshares.total = 257', "tahoe.cfg: [client]shares.total: '257' is not an integer from 1 to 256"],
+    ['[client]\nhelper.furl = pb://s3cret', 'tahoe.cfg: [client]helper.furl: pb://TUBID@HINTS/NAME is expected'],
+    [
+      '[helper]\nenabled = true\n[storage]\nenabled = false\n[node]\ntub.port = disabled\ntub.location = disabled',
+      /^tahoe.cfg: \[helper\]enabled: a helper is enabled, but tub.port is disabled/,
+    ],
     [
       '[client]\nhelper.furl = pb://s3cret#x',
       "tahoe.cfg: [client]helper.furl: the furl contains an unescaped '#' character",

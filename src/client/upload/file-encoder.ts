@@ -7,7 +7,7 @@
 import type { BulkCrypto } from '#core/crypto.js';
 import { createErasureCodec } from '#core/erasure/codec.js';
 import { CiphertextEncoder, ShareEncoder } from '#core/immutable/encoder.js';
-import type { EncodedFile, EncodedShares } from '#core/immutable/encoder.js';
+import type { EncodedCiphertext, EncodedFile, EncodedShares } from '#core/immutable/encoder.js';
 import { segmentSizeOf } from '#core/immutable/parameters.js';
 import type { FileParameters } from '#core/immutable/parameters.js';
 
@@ -74,12 +74,12 @@ export function localEncoders(crypto: BulkCrypto): OpenEncoder {
     localEncoder(new ShareEncoder(crypto, createErasureCodec(file.needed, file.total), file, readKey));
 }
 
-/** Encodes ciphertext on the thread that asks. @param ueb - the file's URI extension block, which is kept. */
+/** Encodes ciphertext on the thread that asks. @param ueb - the URI extension block that the file has already; it is kept. */
 export function ciphertextEncoder(
   crypto: BulkCrypto,
   file: FileParameters,
-  ueb: Uint8Array,
-): FileEncoder<EncodedShares> {
+  ueb?: Uint8Array,
+): FileEncoder<EncodedCiphertext> {
   return localEncoder(new CiphertextEncoder(crypto, createErasureCodec(file.needed, file.total), file, ueb));
 }
 

@@ -5,7 +5,7 @@
  *
  * A share whose server fails or stalls is given up as long as the rest keeps the file happy; otherwise the whole
  * upload fails and everything reserved is given back. The capability is returned only when every remaining
- * server has called its share complete.
+ * server has called its share complete. A file that is worth shares goes through a helper instead, while one is connected.
  * @see Tahoe-LAFS docs/specifications/file-encoding.rst, servers-of-happiness.rst
  */
 import { literalCapability } from '#core/capability/types.js';
@@ -13,19 +13,16 @@ import type { ChkReadCapability, LiteralCapability } from '#core/capability/type
 import type { CryptoProvider } from '#core/crypto.js';
 import type { Clock, Log, Random } from '#core/environment.js';
 import { deriveImmutableStorageIndex } from '#core/derive.js';
-import { layoutOf } from '#core/immutable/layout.js';
-import { leaseSecrets } from '#core/lease.js';
+import { uploadThroughHelper } from '../helper/assisted-upload.js';
+import type { UploadAssistant } from '../helper/helper-link.js';
 import type { StorageServer } from '../storage-server.js';
-import { requireTakers } from '../upload-permission.js';
 import type { TakerContext } from '../upload-permission.js';
-import type { FileEncoder, OpenEncoder } from './file-encoder.js';
+import type { OpenEncoder } from './file-encoder.js';
 import { receivePlaintext } from './plaintext.js';
 import type { KeyedPlaintext, Spool } from './plaintext.js';
-import { selectServers } from './selection.js';
-import { ShareUpload } from './share-upload.js';
+import { sendFile } from './send-file.js';
 import type { ShareOutcome, UploadProgress } from './share-upload.js';
-import { isSmall, makeWholeShares } from './whole-shares.js';
-import type { UploadSecretFor, UploadTurns } from './upload-turns.js';
+import type { UploadTurns } from './upload-turns.js';
 
 /** How files are encoded here. */
 export interface UploadEncoding {
@@ -53,6 +50,8 @@ export interface UploadContext extends TakerContext {
   serversFor(storageIndex: Uint8Array): readonly StorageServer[];
   openSpool(): Promise<Spool>;
   readonly openEncoder: OpenEncoder;
+  /** Uploads go through it while it is connected. */
+  readonly helper?: UploadAssistant | undefined;
   /** Told how many bytes of new arrays are garbage now. */
   readonly discarded?: (sizeBytes: number) => void;
 }
@@ -65,7 +64,8 @@ export interface UploadResult extends ShareOutcome {
 
 /**
  * Uploads what `input` gives.
- * @throws ERR_NO_SERVERS, ERR_NOT_CERTIFIED, ERR_UNHAPPY, ERR_NO_SPACE of the spool, ERR_CANCELLED, and what `input` throws.
+ * @throws ERR_NO_SERVERS, ERR_NOT_CERTIFIED, ERR_UNHAPPY, ERR_NO_SPACE of the spool, ERR_CANCELLED, and what `input` throws;
+ *   ERR_HELPER and ERR_HELPER_RESULT where it goes through a helper.
  */
 export async function uploadFile(
   given: UploadContext,
@@ -78,7 +78,10 @@ export async function uploadFile(
   const plaintext = await receivePlaintext(input, { ...context, ...encoding, encoding });
   if (plaintext.kind === 'literal') return literalResult(plaintext.data);
   try {
-    return await uploadPlaintext(context, plaintext, options);
+    const helper = await context.helper?.connected(options.signal);
+    if (helper === undefined || context.helper === undefined) return await uploadPlaintext(context, plaintext, options);
+    const { places } = context.helper;
+    return await places.run(options.signal, () => uploadThroughHelper(context, plaintext, helper, options));
   } finally {
     await plaintext.close();
   }
@@ -94,46 +97,16 @@ async function uploadPlaintext(
   plaintext: KeyedPlaintext,
   options: { readonly signal: AbortSignal; readonly progress?: UploadProgress },
 ): Promise<UploadResult> {
-  const storageIndex = deriveImmutableStorageIndex(context.crypto, plaintext.readKey);
-  return context.uploadTurns.run(storageIndex, options.signal, (uploadSecretFor) =>
-    uploadTo({ ...context, storageIndex, uploadSecretFor }, plaintext, options),
-  );
-}
-
-async function uploadTo(
-  context: UploadContext & { readonly storageIndex: Uint8Array; readonly uploadSecretFor: UploadSecretFor },
-  plaintext: KeyedPlaintext,
-  options: { readonly signal: AbortSignal; readonly progress?: UploadProgress },
-): Promise<UploadResult> {
-  const { crypto, encoding, storageIndex } = context;
   const { file, readKey } = plaintext;
-  const layout = layoutOf(file);
-  const whole = isSmall(layout, encoding.total)
-    ? await withEncoder(context.openEncoder(file, readKey), (encoder) => makeWholeShares(plaintext, encoder, layout))
-    : undefined;
-  const selection = await selectServers({
-    ...context,
-    ...encoding,
-    allocatedSize: layout.allocatedSize,
-    servers: requireTakers(context, context.serversFor(storageIndex)),
-    signal: options.signal,
-    wholeShares: whole?.shares,
-    leaseSecrets: (server) => leaseSecrets(crypto, context.leaseSecret, storageIndex, server.tubId),
-  });
-  const upload = new ShareUpload(context, { ...encoding, storageIndex, selection, layout });
-  return withEncoder(whole?.replay() ?? context.openEncoder(file, readKey), async (encoder) => {
-    const { capability } = await upload.run(plaintext, encoder, options);
-    return { capability, sizeBytes: file.size, ...upload.outcome() };
-  });
-}
-
-async function withEncoder<Result>(
-  encoder: FileEncoder,
-  action: (encoder: FileEncoder) => Promise<Result>,
-): Promise<Result> {
-  try {
-    return await action(encoder);
-  } finally {
-    encoder.close();
-  }
+  const { encoded, outcome } = await sendFile(
+    context,
+    {
+      storageIndex: deriveImmutableStorageIndex(context.crypto, readKey),
+      happy: context.encoding.happy,
+      source: plaintext,
+      openEncoder: () => context.openEncoder(file, readKey),
+    },
+    options,
+  );
+  return { capability: encoded.capability, sizeBytes: file.size, ...outcome };
 }

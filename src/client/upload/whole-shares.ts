@@ -3,7 +3,7 @@
  * @see src/wire/whole-shares.ts
  */
 import { concat } from '#core/bytes.js';
-import type { EncodedFile } from '#core/immutable/encoder.js';
+import type { EncodedShares } from '#core/immutable/encoder.js';
 import { encodeShareHeader } from '#core/immutable/layout.js';
 import type { WrittenShareLayout } from '#core/immutable/layout.js';
 import { fitWholeShares, WHOLE_SHARE_SIZE_MAX } from '#wire/whole-shares.js';
@@ -11,12 +11,12 @@ import { encodedSegments } from './file-encoder.js';
 import type { EncodedSegment, FileEncoder, SegmentSource } from './file-encoder.js';
 
 /** All shares of one file. */
-export interface WholeShares {
+export interface WholeShares<Encoded extends EncodedShares> {
   /** By number. */
   readonly shares: ReadonlyMap<number, Uint8Array>;
-  readonly encoded: EncodedFile;
+  readonly encoded: Encoded;
   /** Gives the same segments once more, for servers that want reservations. */
-  readonly replay: () => FileEncoder;
+  readonly replay: () => FileEncoder<Encoded>;
 }
 
 /** Whether a file is so small that all its shares are made at once. */
@@ -27,11 +27,11 @@ export function isSmall({ allocatedSize }: WrittenShareLayout, total: number): b
 }
 
 /** Makes the shares. @throws what `source` and `encoder` throw. */
-export async function makeWholeShares(
+export async function makeWholeShares<Encoded extends EncodedShares>(
   source: SegmentSource,
-  encoder: FileEncoder,
+  encoder: FileEncoder<Encoded>,
   layout: WrittenShareLayout,
-): Promise<WholeShares> {
+): Promise<WholeShares<Encoded>> {
   const segments: Uint8Array[][] = [];
   for await (const { blocks, release } of encodedSegments(source, encoder)) {
     segments.push(blocks.map((block) => block.slice()));
@@ -46,7 +46,10 @@ export async function makeWholeShares(
   return { shares: new Map(shares), encoded, replay: () => replayOf(segments, encoded) };
 }
 
-function replayOf(segments: readonly Uint8Array[][], encoded: EncodedFile): FileEncoder {
+function replayOf<Encoded extends EncodedShares>(
+  segments: readonly Uint8Array[][],
+  encoded: Encoded,
+): FileEncoder<Encoded> {
   let next = 0;
   return {
     encode: () => {

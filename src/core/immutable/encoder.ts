@@ -33,6 +33,14 @@ export interface EncodedFile extends EncodedShares {
   readonly capability: ChkReadCapability;
 }
 
+/** What `CiphertextEncoder.finish` gives. */
+export interface EncodedCiphertext extends EncodedShares {
+  /** The URI extension block, which every share carries. */
+  readonly ueb: Uint8Array;
+  /** 32 bytes. */
+  readonly uebHash: Uint8Array;
+}
+
 /** Encodes the plaintext of one file. Segments must come in order, each exactly once. */
 export class ShareEncoder {
   readonly file: FileParameters;
@@ -116,10 +124,10 @@ export class CiphertextEncoder {
 
   /**
    * Ends the file after its last segment.
-   * @returns also the hash of the URI extension block, 32 bytes.
+   * @returns also the URI extension block and its hash.
    * @throws ERR_HASH when the file has a URI extension block and this is not what it speaks of.
    */
-  finish(): EncodedShares & { readonly uebHash: Uint8Array } {
+  finish(): EncodedCiphertext {
     const crypttextTree = buildMerkleTree(this.#crypto, this.#segmentHashes);
     const blockTrees = this.#blockHashes.map((hashes) => buildMerkleTree(this.#crypto, hashes));
     const shareTree = buildMerkleTree(this.#crypto, blockTrees.map(rootOf));
@@ -132,7 +140,7 @@ export class CiphertextEncoder {
     const trailers = blockTrees.map((blockTree, share) =>
       this.#trailer(encodedCrypttextTree, blockTree, this.#shareHashes(shareTree, share), ueb),
     );
-    return { trailers, uebHash: deriveUebHash(this.#crypto, ueb) };
+    return { trailers, ueb, uebHash: deriveUebHash(this.#crypto, ueb) };
   }
 
   #uebOf(hashes: UebHashes): Uint8Array {

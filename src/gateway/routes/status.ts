@@ -39,13 +39,19 @@ export function statusRoutes(app: FastifyInstance, services: Gateway): void {
     },
   });
   serve('/helper_status', {
-    html: (_request, reply) => sendPage(reply, page('Helper', markup`<p>No helper is running.</p>\n`)),
-    json: (_request, reply) => sendPlain(reply, '{}\n'),
+    html: async (_request, reply) => sendPage(reply, helperPage(await services.helperFigures?.())),
+    json: async (_request, reply) => sendPlain(reply, `${jsonPage((await services.helperFigures?.()) ?? {})}\n`),
   });
   serve('/storage', {
     html: async (_request, reply) => sendPage(reply, storagePage(await storageFigures(services))),
     json: async (_request, reply) => sendPlain(reply, `${jsonPage(await storageJson(services))}\n`),
   });
+}
+
+function helperPage(figures: Readonly<Record<string, number>> | undefined): string {
+  if (figures === undefined) return page('Helper', markup`<p>No helper is running.</p>\n`);
+  const rows = Object.entries(figures).map(([name, value]) => [name.replace('chk_upload_helper.', ''), String(value)]);
+  return page('Helper', table([], rows));
 }
 
 /** One handler for all formats that `t=` asks for. */

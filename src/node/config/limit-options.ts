@@ -35,4 +35,12 @@ export const limits = {
     shown: '100GiB',
     says: 'What all uploads together may take in tempdir while they arrive.',
   }),
+  helperSize: own({
+    section: 'limits',
+    name: 'helper_size',
+    kind: size,
+    fallback: 107_374_182_400,
+    shown: '100GiB',
+    says: 'What files that a helper uploads for others may take in helper together.',
+  }),
 };

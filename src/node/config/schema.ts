@@ -172,12 +172,12 @@ const client = {
     says: 'The size in bytes of the segments that files are encoded in. For tests: other values give other capabilities.',
   }),
   introducer: gridOptions.introducer,
-  helper: later({
+  helper: now({
     section: 'client',
     name: 'helper.furl',
     kind: furl,
     fallback: undefined,
-    says: 'A helper that uploads on behalf of this node.',
+    says: 'A helper that uploads on behalf of this node: it is sent the ciphertext once, and sends the shares to the servers.',
   }),
   keyGenerator: option('tahoe.cfg', 'never', {
     section: 'client',
@@ -290,7 +290,13 @@ const storage = {
 
 const services = {
   ...sftpOptions,
-  helperEnabled: laterBoolean('helper', 'enabled', false, 'Whether this node uploads on behalf of others.'),
+  helperEnabled: now({
+    section: 'helper',
+    name: 'enabled',
+    kind: boolean,
+    fallback: false,
+    says: 'Whether this node uploads on behalf of others, who are given the furl in private/helper.furl. Needs tub.port.',
+  }),
 };
 
 const ownStorage = {
