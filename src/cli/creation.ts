@@ -45,7 +45,7 @@ export async function runCreation(
   context: CommandContext,
   create: (path: string, join: CreateClientOptions['join']) => Promise<readonly string[]>,
 ): Promise<number> {
-  const { basedir, join: code } = command.opts<CreationWords>();
+  const { basedir, hideIp, join: code } = command.opts<CreationWords>();
   const path = chooseDirectory({ argument: command.args[0], basedir }, context);
   try {
     const make = async (join: CreateClientOptions['join']): Promise<number> => {
@@ -54,7 +54,9 @@ export async function runCreation(
       return SUCCESS;
     };
     if (code === undefined) return await make(undefined);
-    return await interruptible('the invitation', (signal) => make(() => joinWith(code, context, signal)));
+    return await interruptible('the invitation', (signal) =>
+      make(() => joinWith(code, context, hideIp === true, signal)),
+    );
   } catch (error) {
     if (!isTahoeError(error, 'ERR_DIRECTORY_NOT_EMPTY')) throw error;
     for (const line of notEmptyLines(path)) await writeLine(context.stderr, line);

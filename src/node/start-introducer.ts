@@ -8,6 +8,7 @@ import { createCrypto } from './crypto-choice.js';
 import type { Monitor } from './health/routes.js';
 import type { IntroducerSettings } from './introducer-settings.js';
 import { startIntroducerService } from './introducer-service.js';
+import { makeDialler } from './network/network.js';
 import type { NodeDirectory } from './node-directory.js';
 import { locate, runningNode, startFoolscap, startMonitor } from './start.js';
 import type { RunningNode } from './start.js';
@@ -44,6 +45,8 @@ async function startServices(
   const location = await locate(options);
   if (location === undefined) return undefined;
   const environment = { crypto, random: systemRandom, clock: systemClock, log, closers };
-  const foolscap = settings.speaksFoolscap ? await startFoolscap(certificate, closers, log) : undefined;
+  const foolscap = settings.speaksFoolscap
+    ? await startFoolscap(certificate, closers, log, makeDialler(settings.network))
+    : undefined;
   return startIntroducerService({ directory, settings, location, certificate, monitor, foolscap, ...environment });
 }
