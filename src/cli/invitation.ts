@@ -45,7 +45,11 @@ export async function joinWith(
   signal: AbortSignal,
 ): Promise<InvitationSettings> {
   const code = parseWormholeCode(word === '-' ? await text(context.stdin) : word);
-  const options = invitationOptions(context, hidesAddress ? hidingDialler() : directDialler, signal);
+  const options = invitationOptions(
+    context,
+    hidesAddress ? hidingDialler({ clock: context.clock, random: nodeRandom }) : directDialler,
+    signal,
+  );
   const { report } = options;
   await report(`Opening wormhole with code '${code.text}'`);
   const settings = await joinByCode(code, options);

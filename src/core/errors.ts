@@ -388,7 +388,7 @@ export class TahoeError<Code extends ErrorCode = ErrorCode> extends Error {
 
 /** Whether `error` is a TahoeError, and if codes are given, one of those. */
 export function isTahoeError<Code extends ErrorCode>(error: unknown, ...codes: Code[]): error is TahoeError<Code> {
-  return error instanceof TahoeError && (codes.length === 0 || (codes as ErrorCode[]).includes(error.code as ErrorCode));
+  return error instanceof TahoeError && (codes.length === 0 || codes.includes(error.code as Code));
 }
 
 /** A short text for any thrown value: the message of an error, else its string form. */

@@ -25,7 +25,7 @@ import { loadIdentity, renewApiToken } from './node-secrets.js';
 import { LiveSettings } from './reload.js';
 import { signOwnAnnouncement } from './own-announcement.js';
 import type { NodeSettings } from './settings.js';
-import { makeDialler } from './network/network.js';
+import { openNetwork } from './network/network.js';
 import { resolveTubLocation } from './tub-location.js';
 import type { TubLocation } from './tub-location.js';
 import { applicationVersion } from './version.js';
@@ -110,7 +110,8 @@ async function startServices(
   await directory.write('my_nodeid', `${formatTubId(certificate.tubId)}\n`);
   const apiToken = await renewApiToken(directory, random);
   const live = options.live ?? new LiveSettings(options.configuration, settings);
-  const dialler = makeDialler(settings.network);
+  const network = openNetwork({ settings: settings.network, directory, clock, random, log, closers });
+  const { dialler } = network;
   const foolscap = settings.foolscap.enabled ? await startFoolscap(certificate, closers, log, dialler) : undefined;
   monitor?.metrics.addGauge(
     'tallac_foolscap_connections',
@@ -125,6 +126,7 @@ async function startServices(
     const { startStorageService } = await import('./storage-service.js');
     const given = { nickname, settings: storage, location, connectionsMax, certificate, identity };
     announced = await startStorageService({ ...shared, ...given });
+    await network.publish();
   }
   const introducers = settings.mayConnect ? await loadIntroducers(directory, settings.introducer) : [];
   const signer = { directory, crypto, random, privateKey: identity.privateKey, applicationVersion };

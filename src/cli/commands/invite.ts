@@ -2,6 +2,7 @@
 import { TahoeError } from '#core/errors.js';
 import { options } from '#node/config/schema.js';
 import { loadIntroducers } from '#node/introducers-file.js';
+import { nodeRandom } from '#node/keypair.js';
 import { makeDialler } from '#node/network/network.js';
 import { readNetwork } from '#node/network/network-settings.js';
 import { NodeDirectory } from '#node/node-directory.js';
@@ -49,7 +50,7 @@ export const command: CommandModule = {
 
 /** As the node itself would: one that hides its address does not show it to a mailbox server. */
 async function ownDialler(context: CommandContext): Promise<ReturnType<typeof makeDialler>> {
-  return makeDialler(readNetwork(await readConfiguration(context)));
+  return makeDialler(readNetwork(await readConfiguration(context)), { clock: context.clock, random: nodeRandom });
 }
 
 async function ownSettings(context: CommandContext) {

@@ -8,12 +8,6 @@ import { connectTo } from './direct-dialler.js';
 import type { Way } from './node-dialler.js';
 import { passThroughSocks } from './socks-connection.js';
 
-/** Where Tor and the Tor Browser listen unless told otherwise. */
-export const SOCKS_PLACES: readonly ProxyPlace[] = [
-  { host: '127.0.0.1', port: 9050 },
-  { host: '127.0.0.1', port: 9150 },
-];
-
 /** Where a proxy may be; the first that takes a connection is used. @throws ERR_PROXY, ERR_CANCELLED. */
 export type FindProxy = (signal: AbortSignal) => Promise<readonly ProxyPlace[]>;
 

@@ -8,14 +8,16 @@ import { destinationOf, destinationOfNurl } from '#client/dialler.js';
 import type { Destination } from '#client/dialler.js';
 import { HttpListFetcher } from '#client/list-fetching.js';
 import { systemClock } from '#node/clock.js';
+import { nodeRandom } from '#node/keypair.js';
 import { connectToOwn, directDialler } from '#node/network/direct-dialler.js';
-import { makeDialler } from '#node/network/network.js';
+import { makeDialler as makeWith } from '#node/network/network.js';
 import type { NetworkSettings } from '#node/network/network-settings.js';
 import { chooseWay } from '#node/network/node-dialler.js';
 import { openRelayLink } from '#node/wormhole/relay-link.js';
 import { parseNurl } from '#wire/nurl.js';
 import { SocksProxy } from '../../fixtures/network/socks-proxy.js';
 
+const makeDialler = (settings: NetworkSettings) => makeWith(settings, { clock: systemClock, random: nodeRandom });
 const onion = 'abcdefghij234567.onion';
 const { signal } = new AbortController();
 
