@@ -2,9 +2,12 @@
  * What create-node and create-client have in common: their options, and how they report.
  */
 import type { Command } from 'commander';
+import { silentLog } from '#core/environment.js';
 import { isTahoeError } from '#core/errors.js';
 import type { CreateClientOptions } from '#node/create.js';
 import { notEmptyLines } from '#node/create.js';
+import { allocatePort } from '#node/endpoint.js';
+import { nodeRandom } from '#node/keypair.js';
 import type { CommandContext } from './context.js';
 import { chooseDirectory } from './directory-choice.js';
 import { SUCCESS, exitStatusOf } from './exit-status.js';
@@ -34,6 +37,26 @@ export function describeCreation(command: Command): void {
     .option('--shares-total <count>', 'how many shares are made of a file (default: 10)')
     .option('--hide-ip', 'never show the address of this machine')
     .option('--join <code>', 'the code of an invitation; - to read it from standard input');
+}
+
+/** Adds the options of nodes that are reached through Tor. */
+export function describeTor(command: Command): void {
+  command
+    .option('--tor-launch', 'start a Tor of the node, with --listen=tor')
+    .option('--tor-control-port <endpoint>', "Tor's control port: tcp:127.0.0.1:9051 or unix:/var/run/tor/control")
+    .option('--tor-executable <file>', 'the tor program to start (default: the one on the PATH)');
+}
+
+/** How the address of a node behind Tor is made; the steps are told on standard output, as they are done. */
+export function onionMaker(context: CommandContext): NonNullable<CreateClientOptions['allocateOnion']> {
+  const report = (line: string) => (context.isQuiet ? Promise.resolve() : writeLine(context.stdout, line));
+  // An interrupted process takes a Tor that it started with it.
+  const { signal } = new AbortController();
+  return async (words) => {
+    const { allocateOnion } = await import('#node/network/onion-allocation.js');
+    const { clock } = context;
+    return allocateOnion({ words, allocatePort, report, clock, random: nodeRandom, log: silentLog, signal });
+  };
 }
 
 /**
