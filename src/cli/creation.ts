@@ -39,23 +39,32 @@ export function describeCreation(command: Command): void {
     .option('--join <code>', 'the code of an invitation; - to read it from standard input');
 }
 
-/** Adds the options of nodes that are reached through Tor. */
-export function describeTor(command: Command): void {
+/** Adds the options of nodes that are reached through Tor or I2P. */
+export function describeHidden(command: Command): void {
   command
     .option('--tor-launch', 'start a Tor of the node, with --listen=tor')
     .option('--tor-control-port <endpoint>', "Tor's control port: tcp:127.0.0.1:9051 or unix:/var/run/tor/control")
-    .option('--tor-executable <file>', 'the tor program to start (default: the one on the PATH)');
+    .option('--tor-executable <file>', 'the tor program to start (default: the one on the PATH)')
+    .option('--i2p-sam-port <endpoint>', 'the SAM port of the I2P router (default: tcp:127.0.0.1:7656)')
+    .option('--i2p-launch', 'not possible: start the router yourself')
+    .option('--i2p-executable <file>', 'not used');
 }
 
-/** How the address of a node behind Tor is made; the steps are told on standard output, as they are done. */
-export function onionMaker(context: CommandContext): NonNullable<CreateClientOptions['allocateOnion']> {
+/** How addresses in Tor and I2P are made; the steps are told on standard output, as they are done. */
+export function addressMakers(context: CommandContext): Pick<CreateClientOptions, 'allocateOnion' | 'allocateI2p'> {
   const report = (line: string) => (context.isQuiet ? Promise.resolve() : writeLine(context.stdout, line));
   // An interrupted process takes a Tor that it started with it.
   const { signal } = new AbortController();
-  return async (words) => {
-    const { allocateOnion } = await import('#node/network/onion-allocation.js');
-    const { clock } = context;
-    return allocateOnion({ words, allocatePort, report, clock, random: nodeRandom, log: silentLog, signal });
+  const { clock } = context;
+  return {
+    allocateOnion: async (words) => {
+      const { allocateOnion } = await import('#node/network/onion-allocation.js');
+      return allocateOnion({ words, allocatePort, report, clock, random: nodeRandom, log: silentLog, signal });
+    },
+    allocateI2p: async (samPort) => {
+      const { allocateI2p } = await import('#node/network/i2p-allocation.js');
+      return allocateI2p({ samPort, report, clock, signal });
+    },
   };
 }
 

@@ -3,7 +3,7 @@
  *
  * A new directory holds the marker file, private/ (0700), tahoe.cfg and, when an introducer was named,
  * private/introducers.yaml. Keys and secrets are made when the node starts. Options are checked before anything
- * is touched; the address of a node behind Tor is made before its directory is.
+ * is touched; the address of a node behind Tor or I2P is made before its directory is.
  */
 import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -33,6 +33,8 @@ export interface CreateClientOptions {
   readonly join?: (() => Promise<InvitationSettings>) | undefined;
   /** Makes the address of a node that is reached through Tor. */
   readonly allocateOnion?: ((words: TorWords) => Promise<HiddenListener>) | undefined;
+  /** Makes the address of a node that is reached through I2P. */
+  readonly allocateI2p?: ((samPort: string | undefined) => Promise<HiddenListener>) | undefined;
 }
 
 /** What may be said to `create-node` besides. */
@@ -43,7 +45,7 @@ export interface CreateNodeOptions extends CreateClientOptions, TorWords {
   readonly location?: string | undefined;
   readonly port?: string | undefined;
   readonly hostname?: string | undefined;
-  /** Comma-separated: tcp, tor, none. */
+  /** Comma-separated: tcp, tor, i2p, none. */
   readonly listen?: string | undefined;
   readonly i2pLaunch?: boolean | undefined;
   readonly i2pSamPort?: string | undefined;
@@ -245,7 +247,6 @@ function requireHidden(listeners: readonly string[], options: CreateNodeOptions)
     throw usage('use either --i2p-launch or --i2p-sam-port=, not both');
   }
   if (options.i2pLaunch === true) throw usage('--i2p-launch is under development');
-  if (usesI2p) throw usage('--listen=i2p is not available in this version; use --listen=tor');
 }
 
 /** Of several listeners the last that was named comes first. */
@@ -255,9 +256,9 @@ async function chooseLocation(options: CreateNodeOptions, allocatePort: Allocate
   let [tubPort, tubLocation] = [[] as string[], [] as string[]];
   const hidden: HiddenListener[] = [];
   for (const listener of listeners) {
-    const onion = listener === 'tor' ? await onionOf(options) : undefined;
-    if (onion !== undefined) hidden.unshift(onion);
-    const one = onion ?? (await tcpListener(options, allocatePort));
+    const concealed = await hiddenListener(listener, options);
+    if (concealed !== undefined) hidden.unshift(concealed);
+    const one = concealed ?? (await tcpListener(options, allocatePort));
     tubPort = [one.tubPort, ...tubPort];
     tubLocation = [one.tubLocation, ...tubLocation];
   }
@@ -269,13 +270,13 @@ async function chooseLocation(options: CreateNodeOptions, allocatePort: Allocate
   };
 }
 
-async function onionOf({
-  allocateOnion,
-  torControlPort,
-  torExecutable,
-  torLaunch,
-}: CreateNodeOptions): Promise<HiddenListener> {
-  if (allocateOnion === undefined) throw usage('--listen=tor: there is no way to Tor here');
+async function hiddenListener(listener: string, options: CreateNodeOptions): Promise<HiddenListener | undefined> {
+  const { allocateI2p, allocateOnion, i2pSamPort, torControlPort, torExecutable, torLaunch } = options;
+  if (listener !== 'tor' && listener !== 'i2p') return undefined;
+  if (allocateOnion === undefined || allocateI2p === undefined) {
+    throw usage(`--listen=${listener}: there is no way to that network here`);
+  }
+  if (listener === 'i2p') return allocateI2p(isGiven(i2pSamPort) ? i2pSamPort : undefined);
   return allocateOnion({
     torControlPort: isGiven(torControlPort) ? torControlPort : undefined,
     torExecutable,

@@ -65,6 +65,6 @@ async function startServices(
     foolscap,
     ...environment,
   });
-  await network.publish();
+  await network.publish(location);
   return gatewayUrl;
 }

@@ -126,7 +126,7 @@ async function startServices(
     const { startStorageService } = await import('./storage-service.js');
     const given = { nickname, settings: storage, location, connectionsMax, certificate, identity };
     announced = await startStorageService({ ...shared, ...given });
-    await network.publish();
+    await network.publish(location);
   }
   const introducers = settings.mayConnect ? await loadIntroducers(directory, settings.introducer) : [];
   const signer = { directory, crypto, random, privateKey: identity.privateKey, applicationVersion };

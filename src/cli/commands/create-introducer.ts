@@ -4,7 +4,7 @@ import { createIntroducer } from '#node/create.js';
 import type { CreateIntroducerOptions } from '#node/create.js';
 import { allocatePort } from '#node/endpoint.js';
 import type { CommandModule } from '../context.js';
-import { describeTor, onionMaker, runCreation } from '../creation.js';
+import { describeHidden, addressMakers, runCreation } from '../creation.js';
 
 interface IntroducerWords extends CreateIntroducerOptions {
   readonly basedir?: string;
@@ -22,16 +22,12 @@ export const command: CommandModule = {
       .argument('[nodedir]', 'the directory to make')
       .option('-C, --basedir <dir>', 'the directory to make')
       .option('--hostname <host>', 'the name or address by which others reach this machine, for --listen=tcp')
-      .option('--listen <list>', 'how others may connect, comma-separated: tcp, tor (default: tcp)')
+      .option('--listen <list>', 'how others may connect, comma-separated: tcp, tor, i2p (default: tcp)')
       .option('--port <endpoints>', 'where to listen, with --location')
       .option('--location <hints>', 'what to tell others, with --port: tcp:example.org:12345')
       .option('-p, --webport <endpoint>', 'where the status page is; none for no page (default: none)')
       .option('--hide-ip', 'never show the address of this machine');
-    describeTor(command);
-    command
-      .option('--i2p-launch', 'not available in this version')
-      .option('--i2p-sam-port <endpoint>', 'not available in this version')
-      .option('--i2p-executable <file>', 'not available in this version');
+    describeHidden(command);
   },
 
   run(command, context) {
@@ -42,7 +38,7 @@ export const command: CommandModule = {
       });
     }
     return runCreation(command, context, (path) =>
-      createIntroducer(path, { ...options, allocateOnion: onionMaker(context) }, allocatePort),
+      createIntroducer(path, { ...options, ...addressMakers(context) }, allocatePort),
     );
   },
 };

@@ -10,9 +10,11 @@ import { createClient, createIntroducer, createNode } from '#node/create.js';
 import type { CreateNodeOptions } from '#node/create.js';
 import { readIntroducerSettings } from '#node/introducer-settings.js';
 import { nodeRandom } from '#node/keypair.js';
+import { allocateI2p } from '#node/network/i2p-allocation.js';
 import { allocateOnion } from '#node/network/onion-allocation.js';
 import { resolveTubLocation } from '#node/tub-location.js';
 import { readSettings } from '#node/settings.js';
+import { DOUBLE_I2P_KEY, startSam } from '../../fixtures/network/sam-double.js';
 import { DOUBLE_KEY, DOUBLE_ONION, startTorControl } from '../../fixtures/network/tor-control-double.js';
 import { temporaryDirectory } from '../fixtures/temporary-directory.js';
 
@@ -60,7 +62,14 @@ async function setUp(
   const { signal } = new AbortController();
   const common = { allocatePort, report, clock: systemClock, random: nodeRandom, log: silentLog, signal };
   const allocate: CreateNodeOptions['allocateOnion'] = (words) => allocateOnion({ ...common, words });
-  const options = { listen: 'tor', hideIp: true, torControlPort: control, allocateOnion: allocate };
+  const allocateI2pHere = (samPort: string | undefined) => allocateI2p({ ...common, samPort });
+  const options = {
+    allocateI2p: allocateI2pHere,
+    listen: 'tor',
+    hideIp: true,
+    torControlPort: control,
+    allocateOnion: allocate,
+  };
   return { options, said, control, asked: double.lines };
 }
 
@@ -123,4 +132,33 @@ t.test('where no Tor is reached nothing is made', async (t) => {
   const absent = { ...options, torControlPort: undefined, torLaunch: true, torExecutable: '/nonexistent/tor' };
   await t.rejects(createNode(path, absent, allocatePort), { code: 'ERR_PROXY', message: /it cannot be started/ });
   t.equal(await stat(path).catch(() => 'absent'), 'absent');
+});
+
+t.test('a node behind I2P has its destination, its key, and starts', async (t) => {
+  const { options, said } = await setUp(t);
+  const router = await startSam(new Map());
+  t.teardown(() => router.close());
+  const folder = await temporaryDirectory(t);
+  const path = join(folder, 'node');
+  const i2pSamPort = `tcp:127.0.0.1:${String(router.port)}`;
+  await createNode(path, { ...options, torControlPort: undefined, listen: 'i2p', i2pSamPort }, allocatePort);
+  const text = await readFile(join(path, 'tahoe.cfg'), 'utf8');
+  t.match(text, /\ntub.port = listen:i2p\ntub.location = i2p:[a-z2-7]{52}\.b32\.i2p:3457\n/);
+  const section = `[i2p]\nsam.port = ${i2pSamPort}\ndest = true\ndest.port = 3457\n`;
+  t.ok(text.includes(`\n\n${section}dest.private_key_file = private/i2p_dest.privkey\n\n[client]\n`), text);
+  t.equal(await readFile(join(path, 'private/i2p_dest.privkey'), 'utf8'), DOUBLE_I2P_KEY);
+  t.strictSame(said, [
+    'connecting to I2P (to allocate .i2p address)..',
+    'I2P connection established',
+    'allocating .i2p address...',
+    '.i2p address allocated',
+  ]);
+  const configuration = await loadConfiguration(path, 'client');
+  t.match(readSettings(configuration, path).network.i2p, { destination: { port: 3457 } });
+  const bad = createNode(
+    join(folder, 'bad'),
+    { ...options, torControlPort: undefined, listen: 'i2p', i2pSamPort: '7656' },
+    allocatePort,
+  );
+  await t.rejects(bad, { code: 'ERR_USAGE', message: /^--i2p-sam-port: '7656' is no place/ });
 });

@@ -7,7 +7,7 @@ import type { Clock } from '#core/environment.js';
 import { silentLog } from '#core/environment.js';
 import { systemClock } from '#node/clock.js';
 import { nodeRandom } from '#node/keypair.js';
-import { OnionService, readOnionKey } from '#node/network/onion-service.js';
+import { onionService, readOnionKey } from '#node/network/onion-service.js';
 import { TorAccess } from '#node/network/tor-access.js';
 import { TorControl } from '#node/network/tor-control.js';
 import { CONTROL_LINE_LENGTH_MAX } from '#wire/tor-control.js';
@@ -117,19 +117,19 @@ t.test('the service is published at the start, again when Tor was gone, and is g
   const place = { host: '127.0.0.1', port: double.port };
   const settings = { localPort: 45, externalPort: 3457, keyFile: 'k' };
   const openControl = (signal: AbortSignal) => TorControl.open({ place, clock, random: nodeRandom, signal });
-  const service = new OnionService({ settings, dangerousKey: DOUBLE_KEY, openControl, clock, log: silentLog });
+  const service = onionService({ settings, dangerousKey: DOUBLE_KEY, openControl, clock, log: silentLog });
   const published = (): number => double.lines.filter((line) => line.startsWith('ADD_ONION')).length;
   service.start();
   await double.until(() => published() === 1);
   t.equal(double.lines.at(-1), `ADD_ONION ${DOUBLE_KEY} Port=3457,127.0.0.1:45`);
-  while (!service.isPublished) await new Promise((resolve) => setImmediate(resolve));
+  while (!service.isUp) await new Promise((resolve) => setImmediate(resolve));
   double.dropAll();
-  while (service.isPublished) await new Promise((resolve) => setImmediate(resolve));
+  while (service.isUp) await new Promise((resolve) => setImmediate(resolve));
   while (published() === 1) {
     clock.advance(1_000);
     await new Promise((resolve) => setImmediate(resolve));
   }
-  while (!service.isPublished) await new Promise((resolve) => setImmediate(resolve));
+  while (!service.isUp) await new Promise((resolve) => setImmediate(resolve));
   await service.close();
   await double.until(() => double.sockets.size === 0);
   t.equal(published(), 2);
