@@ -13,6 +13,7 @@ import { systemRandom } from '#core/native-crypto.js';
 import { HttpsIntroducer } from '#client/introducer-https.js';
 import { IntroducerLink } from '#client/introducer-link.js';
 import { systemClock } from '#node/clock.js';
+import { directDialler } from '#node/network/direct-dialler.js';
 import type { AnnouncementMemory } from '#wire/announcement-memory.js';
 import type { SignedAnnouncement } from '#wire/signed-announcement.js';
 import { announce } from '#test/fixtures/announcements.js';
@@ -39,7 +40,7 @@ function openLink(
   told: (count: number) => void,
 ): IntroducerLink {
   const given = { name: 'introducer', clock: systemClock, random: systemRandom, log: silentLog, crypto };
-  const session = new HttpsIntroducer({ ...given, nurl, applicationVersion: 'tallac/bench' });
+  const session = new HttpsIntroducer({ ...given, nurl, dialler: directDialler, applicationVersion: 'tallac/bench' });
   const link = new IntroducerLink({
     ...{ ...given, dialect: 'https', session, memory, announcement },
     told: (known) => told(known.length),

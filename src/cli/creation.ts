@@ -2,9 +2,12 @@
  * What create-node and create-client have in common: their options, and how they report.
  */
 import type { Command } from 'commander';
+import { silentLog } from '#core/environment.js';
 import { isTahoeError } from '#core/errors.js';
 import type { CreateClientOptions } from '#node/create.js';
 import { notEmptyLines } from '#node/create.js';
+import { allocatePort } from '#node/endpoint.js';
+import { nodeRandom } from '#node/keypair.js';
 import type { CommandContext } from './context.js';
 import { chooseDirectory } from './directory-choice.js';
 import { SUCCESS, exitStatusOf } from './exit-status.js';
@@ -36,6 +39,35 @@ export function describeCreation(command: Command): void {
     .option('--join <code>', 'the code of an invitation; - to read it from standard input');
 }
 
+/** Adds the options of nodes that are reached through Tor or I2P. */
+export function describeHidden(command: Command): void {
+  command
+    .option('--tor-launch', 'start a Tor of the node, with --listen=tor')
+    .option('--tor-control-port <endpoint>', "Tor's control port: tcp:127.0.0.1:9051 or unix:/var/run/tor/control")
+    .option('--tor-executable <file>', 'the tor program to start (default: the one on the PATH)')
+    .option('--i2p-sam-port <endpoint>', 'the SAM port of the I2P router (default: tcp:127.0.0.1:7656)')
+    .option('--i2p-launch', 'not possible: start the router yourself')
+    .option('--i2p-executable <file>', 'not used');
+}
+
+/** How addresses in Tor and I2P are made; the steps are told on standard output, as they are done. */
+export function addressMakers(context: CommandContext): Pick<CreateClientOptions, 'allocateOnion' | 'allocateI2p'> {
+  const report = (line: string) => (context.isQuiet ? Promise.resolve() : writeLine(context.stdout, line));
+  // An interrupted process takes a Tor that it started with it.
+  const { signal } = new AbortController();
+  const { clock } = context;
+  return {
+    allocateOnion: async (words) => {
+      const { allocateOnion } = await import('#node/network/onion-allocation.js');
+      return allocateOnion({ words, allocatePort, report, clock, random: nodeRandom, log: silentLog, signal });
+    },
+    allocateI2p: async (samPort) => {
+      const { allocateI2p } = await import('#node/network/i2p-allocation.js');
+      return allocateI2p({ samPort, report, clock, signal });
+    },
+  };
+}
+
 /**
  * Makes the directory with `create`, which is given its path, and how to join where the command line has a code.
  * @returns the exit status.
@@ -45,7 +77,7 @@ export async function runCreation(
   context: CommandContext,
   create: (path: string, join: CreateClientOptions['join']) => Promise<readonly string[]>,
 ): Promise<number> {
-  const { basedir, join: code } = command.opts<CreationWords>();
+  const { basedir, hideIp, join: code } = command.opts<CreationWords>();
   const path = chooseDirectory({ argument: command.args[0], basedir }, context);
   try {
     const make = async (join: CreateClientOptions['join']): Promise<number> => {
@@ -54,7 +86,9 @@ export async function runCreation(
       return SUCCESS;
     };
     if (code === undefined) return await make(undefined);
-    return await interruptible('the invitation', (signal) => make(() => joinWith(code, context, signal)));
+    return await interruptible('the invitation', (signal) =>
+      make(() => joinWith(code, context, hideIp === true, signal)),
+    );
   } catch (error) {
     if (!isTahoeError(error, 'ERR_DIRECTORY_NOT_EMPTY')) throw error;
     for (const line of notEmptyLines(path)) await writeLine(context.stderr, line);

@@ -1,6 +1,8 @@
 /** What invite and --join have in common: where both sides meet, and what is reported of it. */
 import { text } from 'node:stream/consumers';
 import { nodeRandom } from '#node/keypair.js';
+import { directDialler } from '#node/network/direct-dialler.js';
+import { hidingDialler } from '#node/network/network.js';
 import { APP_ID_DEFAULT, joinByCode, RELAY_DEFAULT } from '#node/wormhole/invitation.js';
 import type { InvitationOptions, InvitationSettings } from '#node/wormhole/invitation.js';
 import { TahoeError } from '#core/errors.js';
@@ -9,7 +11,11 @@ import type { CommandContext } from './context.js';
 import { writeLine } from './output.js';
 
 /** @throws ERR_USAGE when --wormhole-server is no address of a WebSocket. */
-export function invitationOptions(context: CommandContext, signal: AbortSignal): InvitationOptions {
+export function invitationOptions(
+  context: CommandContext,
+  dialler: InvitationOptions['dialler'],
+  signal: AbortSignal,
+): InvitationOptions {
   const relay = context.wormholeServer ?? RELAY_DEFAULT;
   const url = URL.canParse(relay) ? new URL(relay) : undefined;
   if (url === undefined || !/^wss?:$/.test(url.protocol)) {
@@ -22,19 +28,28 @@ export function invitationOptions(context: CommandContext, signal: AbortSignal):
     appId: context.wormholeAppId ?? APP_ID_DEFAULT,
     random: nodeRandom,
     clock: context.clock,
+    dialler,
     report: (line) => (context.isQuiet ? Promise.resolve() : writeLine(context.stdout, line)),
     signal,
   };
 }
 
-/** Takes the settings of the invitation and reports them, the introducer's address only by name. */
+/**
+ * Takes the settings of the invitation and reports them, the introducer's address only by name.
+ * @param hidesAddress - whether the mailbox server is reached through Tor, as all else will be.
+ */
 export async function joinWith(
   word: string,
   context: CommandContext,
+  hidesAddress: boolean,
   signal: AbortSignal,
 ): Promise<InvitationSettings> {
   const code = parseWormholeCode(word === '-' ? await text(context.stdin) : word);
-  const options = invitationOptions(context, signal);
+  const options = invitationOptions(
+    context,
+    hidesAddress ? hidingDialler({ clock: context.clock, random: nodeRandom }) : directDialler,
+    signal,
+  );
   const { report } = options;
   await report(`Opening wormhole with code '${code.text}'`);
   const settings = await joinByCode(code, options);

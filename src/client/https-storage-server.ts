@@ -55,6 +55,7 @@ import {
   timeOf,
   UnusableReply,
 } from './https-replies.js';
+import type { Dialler } from './dialler.js';
 import { defaultHttpsLimits } from './https-limits.js';
 import type { HttpsLimits } from './https-limits.js';
 import { PinnedConnector } from './pinned-connector.js';
@@ -85,6 +86,7 @@ export interface HttpsStorageServerOptions {
   readonly identity: ServerIdentity;
   readonly nurl: Nurl;
   readonly clock: Clock;
+  readonly dialler: Dialler;
   readonly limits?: Partial<HttpsLimits>;
 }
 
@@ -112,7 +114,7 @@ export class HttpsStorageServer implements StorageServer {
   #streamCount = 0;
 
   constructor(options: HttpsStorageServerOptions) {
-    const { identity, nurl, clock } = options;
+    const { identity, nurl, clock, dialler } = options;
     this.serverId = identity.serverId;
     this.shortName = shortNameOf(identity.serverId);
     this.nickname = identity.nickname;
@@ -122,7 +124,7 @@ export class HttpsStorageServer implements StorageServer {
     this.#limits = { ...defaultHttpsLimits, ...options.limits };
     const { authority } = nurl;
     const { connectTimeoutMs, connectionCountMax } = this.#limits;
-    const connector = new PinnedConnector({ nurl, shortName: this.shortName, clock, connectTimeoutMs });
+    const connector = new PinnedConnector({ nurl, shortName: this.shortName, clock, dialler, connectTimeoutMs });
     this.#connector = connector;
     const feeds = { connectionCountMax: FEED_COUNT_MAX, callCountMax: FEED_COUNT_MAX };
     const lane = { ...this.#limits, authority, connector, clock };

@@ -22,6 +22,7 @@ import type { Nurl } from '#wire/nurl.js';
 import { dangerouslyFormatAnnouncement, parseSignedAnnouncement, STORAGE_SERVICE } from '#wire/signed-announcement.js';
 import type { SignedAnnouncement } from '#wire/signed-announcement.js';
 import { dangerouslyFormatAuthorization } from '#wire/storage.js';
+import type { Dialler } from './dialler.js';
 import { openStream, readWhole } from './http-stream.js';
 import type { StreamReply } from './http-stream.js';
 import { hearAll } from './introducer-link.js';
@@ -41,6 +42,7 @@ export interface HttpsIntroducerOptions {
   /** Such as `tallac/0.1.0`: told to the introducer. */
   readonly applicationVersion: string;
   readonly clock: Clock;
+  readonly dialler: Dialler;
   readonly random: Random;
   readonly log: Log;
 }
@@ -53,10 +55,11 @@ export class HttpsIntroducer implements IntroducerSession {
   readonly #origin: string;
 
   constructor(options: HttpsIntroducerOptions) {
-    const { clock, name, nurl } = options;
+    const { clock, dialler, name, nurl } = options;
+    const connectTimeoutMs = CONNECT_TIMEOUT_MS;
     this.#options = options;
     this.#origin = `https://${nurl.authority}`;
-    this.#connector = new PinnedConnector({ nurl, shortName: name, clock, connectTimeoutMs: CONNECT_TIMEOUT_MS });
+    this.#connector = new PinnedConnector({ nurl, shortName: name, clock, dialler, connectTimeoutMs });
     const { connect } = this.#connector;
     const timeouts = { headersTimeout: 0, bodyTimeout: 0 };
     this.#pool = new Pool(this.#origin, { connect, connections: 2, pipelining: 1, allowH2: false, ...timeouts });

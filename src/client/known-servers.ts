@@ -7,6 +7,7 @@
  */
 import { toHex } from '#core/bytes.js';
 import type { StorageAnnouncement } from '#wire/announcement.js';
+import type { Nurl } from '#wire/nurl.js';
 import type { KnownServer } from './grid.js';
 import type { StorageServer } from './storage-server.js';
 import type { UploadPermission } from './upload-permission.js';
@@ -33,6 +34,8 @@ export interface KnownServersOptions {
   readonly permission: UploadPermission;
   /** Whether `open` uses Foolscap also where HTTPS is offered. */
   readonly forcesFoolscap?: boolean;
+  /** Whether HTTPS is used at this address; without it, wherever that is reached over TCP. */
+  readonly leadsTo?: (nurl: Nurl) => boolean;
   /** Takes all that are known now; those that it is not given any more are to be closed by it. */
   readonly changed: (servers: readonly KnownServer[]) => void;
 }
@@ -78,7 +81,7 @@ export class KnownServers {
   }
 
   #dialectOf({ nurls }: StorageAnnouncement): 'https' | 'foolscap' {
-    const isOverHttps = this.#options.forcesFoolscap !== true && nurls.some((nurl) => !nurl.tor);
+    const isOverHttps = this.#options.forcesFoolscap !== true && nurls.some(this.#options.leadsTo ?? isOverTcp);
     return isOverHttps ? 'https' : 'foolscap';
   }
 
@@ -112,4 +115,8 @@ function goesBefore(one: Choice, other: Choice): boolean {
 function addressesOf({ furl, nickname, nurls, permutationSeed, tubId }: StorageAnnouncement): string {
   const addresses = [...nurls.map((nurl) => nurl.dangerouslyFormat()), String(furl), furl?.dangerousName()];
   return JSON.stringify([nickname, toHex(permutationSeed), toHex(tubId), addresses]);
+}
+
+function isOverTcp({ tor }: Nurl): boolean {
+  return !tor;
 }

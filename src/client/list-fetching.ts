@@ -12,6 +12,8 @@ import { TahoeError } from '#core/errors.js';
 import { EVENT_STREAM_MEDIA_TYPE, EventStreamReader, STREAM_SILENCE_MS } from '#wire/event-stream.js';
 import { SERVER_LIST_SIZE_MAX } from '#wire/server-list.js';
 import { withDeadline } from './deadline.js';
+import { dialledConnector } from './dialled-connector.js';
+import type { Dialler } from './dialler.js';
 import { openStream, readWhole } from './http-stream.js';
 import type { StreamReply } from './http-stream.js';
 
@@ -44,10 +46,13 @@ export interface ListFetcher {
 
 /** Fetches over HTTP and HTTPS, the latter with the certificate authorities of the system. */
 export class HttpListFetcher implements ListFetcher {
-  readonly #agent = new Agent({ connections: 4, pipelining: 1, headersTimeout: 0, bodyTimeout: 0, allowH2: false });
+  readonly #agent: Agent;
   readonly #clock: Clock;
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, dialler: Dialler) {
+    const connect = dialledConnector(dialler, clock);
+    const timeouts = { headersTimeout: 0, bodyTimeout: 0 };
+    this.#agent = new Agent({ connect, connections: 4, pipelining: 1, allowH2: false, ...timeouts });
     this.#clock = clock;
   }
 

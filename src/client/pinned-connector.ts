@@ -10,13 +10,16 @@
  */
 import { constants, createHash } from 'node:crypto';
 import { isIP } from 'node:net';
+import type { Socket } from 'node:net';
 import { connect as connectTls, createSecureContext } from 'node:tls';
 import type { TLSSocket } from 'node:tls';
 import type { buildConnector } from 'undici';
 import type { X509Certificate } from 'node:crypto';
 import type { Clock } from '#core/environment.js';
-import { reasonOf, TahoeError } from '#core/errors.js';
+import { isTahoeError, reasonOf, TahoeError } from '#core/errors.js';
 import type { Nurl } from '#wire/nurl.js';
+import { destinationOfNurl } from './dialler.js';
+import type { Destination, Dialler } from './dialler.js';
 
 const ALPN_PROTOCOL = 'http/1.1';
 
@@ -25,6 +28,7 @@ export interface PinnedConnectorOptions {
   readonly nurl: Nurl;
   readonly shortName: string;
   readonly clock: Clock;
+  readonly dialler: Dialler;
   readonly connectTimeoutMs: number;
 }
 
@@ -52,6 +56,7 @@ export function spkiHashOf(certificate: X509Certificate): string {
 export class PinnedConnector {
   readonly #options: PinnedConnectorOptions;
   readonly #sockets = new Set<TLSSocket>();
+  readonly #dials = new Set<AbortController>();
   readonly #errorsOfUsed = new WeakSet();
   #closed = false;
 
@@ -61,40 +66,17 @@ export class PinnedConnector {
 
   /**
    * undici's connector: gives a socket whose peer holds the key, or an error: ERR_PIN for another key or none,
-   * ERR_CONNECT when there is no TLS peer or the deadline passes.
+   * ERR_CONNECT when there is no TLS peer or the deadline passes, ERR_PRIVACY when there is no way there.
    */
   readonly connect: buildConnector.connector = (_target, callback) => {
-    if (this.#closed) {
-      callback(this.#connectError('the client is closed'), null);
-      return;
-    }
-    const socket = this.#open();
-    let waiting = true;
-    const settle = (failure?: TahoeError): void => {
-      if (!waiting) return;
-      waiting = false;
-      cancelDeadline();
-      if (failure === undefined) {
+    this.#open().then(
+      (socket) => {
         callback(null, socket);
-      } else {
-        socket.destroy();
-        callback(failure, null);
-      }
-    };
-    const cancelDeadline = this.#options.clock.schedule(this.#options.connectTimeoutMs, () => {
-      settle(this.#connectError(`no TLS connection within ${String(this.#options.connectTimeoutMs / 1000)} s`));
-    });
-    socket.once('secureConnect', () => {
-      settle(this.#checkPeer(socket));
-    });
-    socket.on('error', (error: Error) => {
-      if (socket.bytesRead > 0) this.#errorsOfUsed.add(error);
-      settle(this.#connectError(plainReason(error), error));
-    });
-    socket.once('close', () => {
-      this.#sockets.delete(socket);
-      settle(this.#connectError('the connection closed during the TLS handshake'));
-    });
+      },
+      (error: unknown) => {
+        callback(isTahoeError(error) ? error : this.#connectError(plainReason(error), error), null);
+      },
+    );
   };
 
   /** Whether `error` ended a connection that had carried a reply before: one that was kept alive. */
@@ -104,29 +86,81 @@ export class PinnedConnector {
 
   /** Connections that are open or being made. */
   get connectionCount(): number {
-    return [...this.#sockets].filter((socket) => !socket.destroyed).length;
+    return this.#dials.size + [...this.#sockets].filter((socket) => !socket.destroyed).length;
   }
 
   /** Destroys every connection, also those in the middle of a handshake, and makes no more. */
   close(): void {
     this.#closed = true;
+    for (const dial of this.#dials) dial.abort(this.#connectError('the client is closed'));
     for (const socket of this.#sockets) socket.destroy();
   }
 
-  #open(): TLSSocket {
-    const { host, port } = this.#options.nurl;
+  async #open(): Promise<TLSSocket> {
+    if (this.#closed) throw this.#connectError('the client is closed');
+    const { clock, connectTimeoutMs, dialler, nurl } = this.#options;
+    const destination = destinationOfNurl(nurl);
+    const timeoutMs = connectTimeoutMs + dialler.patienceMs(destination);
+    const ended = new AbortController();
+    const cancelDeadline = clock.schedule(timeoutMs, () => {
+      ended.abort(this.#connectError(`no TLS connection within ${String(timeoutMs / 1000)} s`));
+    });
+    try {
+      return await this.#secure(await this.#dial(destination, ended), ended.signal);
+    } catch (error) {
+      if (ended.signal.aborted) throw ended.signal.reason;
+      throw error;
+    } finally {
+      cancelDeadline();
+    }
+  }
+
+  async #dial(destination: Destination, ended: AbortController): Promise<Socket> {
+    this.#dials.add(ended);
+    try {
+      return await this.#options.dialler.dial(destination, ended.signal);
+    } finally {
+      this.#dials.delete(ended);
+    }
+  }
+
+  async #secure(tcp: Socket, signal: AbortSignal): Promise<TLSSocket> {
+    const { host } = this.#options.nurl;
+    tcp.setNoDelay(true);
+    tcp.setKeepAlive(true);
     const socket = connectTls({
-      host,
-      port,
+      socket: tcp,
       ...(isIP(host) === 0 ? { servername: host } : {}),
       secureContext: pinnedContext,
       rejectUnauthorized: false,
       ALPNProtocols: [ALPN_PROTOCOL],
     });
-    socket.setNoDelay(true);
-    socket.setKeepAlive(true);
     this.#sockets.add(socket);
-    return socket;
+    const end = (): void => {
+      socket.destroy();
+    };
+    signal.addEventListener('abort', end, { once: true });
+    try {
+      await new Promise<void>((resolve, reject) => {
+        socket.once('secureConnect', resolve);
+        socket.on('error', (error: Error) => {
+          if (socket.bytesRead > 0) this.#errorsOfUsed.add(error);
+          reject(error);
+        });
+        socket.once('close', () => {
+          this.#sockets.delete(socket);
+          reject(this.#connectError('the connection closed during the TLS handshake'));
+        });
+      });
+      const failure = this.#checkPeer(socket);
+      if (failure !== undefined) throw failure;
+      return socket;
+    } catch (error) {
+      socket.destroy();
+      throw error;
+    } finally {
+      signal.removeEventListener('abort', end);
+    }
   }
 
   /** @returns why this peer must not be talked to, or undefined when it may. */
@@ -166,7 +200,7 @@ const plainReasons: Readonly<Record<string, string>> = {
   ERR_SSL_PACKET_LENGTH_TOO_LONG: 'it does not speak TLS',
 };
 
-function plainReason(error: Error): string {
-  const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
+function plainReason(error: unknown): string {
+  const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
   return plainReasons[code] ?? reasonOf(error);
 }

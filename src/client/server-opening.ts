@@ -1,11 +1,13 @@
 /**
  * From an announcement to a server that can be used: one HTTPS server an address, together when there are several,
- * with retry around it; over Foolscap where there is no such address, or where that is asked for. Addresses over Tor
- * are left out: there is no way to them yet.
+ * with retry around it; over Foolscap where there is no such address, or where that is asked for. Addresses
+ * to which the dialler has no way are left out.
  */
 import type { Clock } from '#core/environment.js';
 import type { StorageAnnouncement } from '#wire/announcement.js';
 import { AnyAddressServer } from './any-address-server.js';
+import { destinationOfNurl } from './dialler.js';
+import type { Dialler } from './dialler.js';
 import { HttpsStorageServer } from './https-storage-server.js';
 import type { HttpsLimits } from './https-limits.js';
 import { RetryingServer } from './retrying-server.js';
@@ -22,6 +24,7 @@ export interface FoolscapOpening {
 /** How servers are opened. */
 export interface OpeningOptions {
   readonly clock: Clock;
+  readonly dialler: Dialler;
   readonly limits?: Partial<HttpsLimits>;
   readonly foolscap?: FoolscapOpening;
 }
@@ -47,7 +50,7 @@ function openHttps(
   options: Omit<OpeningOptions, 'foolscap'>,
 ): StorageServer | undefined {
   const candidates = announcement.nurls
-    .filter((nurl) => !nurl.tor)
+    .filter((nurl) => options.dialler.leadsTo(destinationOfNurl(nurl)))
     .map((nurl) => new HttpsStorageServer({ identity: announcement, nurl, ...options }));
   const [only, ...others] = candidates;
   return others.length === 0 ? only : new AnyAddressServer(announcement, candidates);

@@ -343,6 +343,8 @@ const catalogue = {
   ),
   ERR_INVITATION: entry<{ reason: string }>('malformed', (f) => `the invitation cannot be used: ${f.reason}`),
   ...helperErrors,
+  ERR_PRIVACY: entry<{ network: string; reason: string }>('usage', (f) => `no way over ${f.network}: ${f.reason}`),
+  ERR_PROXY: entry<{ proxy: string; reason: string }>('unavailable', (f) => `${f.proxy} cannot be used: ${f.reason}`),
   ERR_DEMO: entry<{ reason: string }>('unavailable', (f) => `the demonstration failed: ${f.reason}`),
 } as const;
 
@@ -379,9 +381,7 @@ export class TahoeError<Code extends ErrorCode = ErrorCode> extends Error {
 
 /** Whether `error` is a TahoeError, and if codes are given, one of those. */
 export function isTahoeError<Code extends ErrorCode>(error: unknown, ...codes: Code[]): error is TahoeError<Code> {
-  if (!(error instanceof TahoeError)) return false;
-  const { code } = error as TahoeError;
-  return codes.length === 0 || (codes as ErrorCode[]).includes(code);
+  return error instanceof TahoeError && (codes.length === 0 || codes.includes(error.code as Code));
 }
 
 /** A short text for any thrown value: the message of an error, else its string form. */

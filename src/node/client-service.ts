@@ -4,6 +4,7 @@
  */
 import type { CryptoProvider } from '#core/crypto.js';
 import type { Clock, Random } from '#core/environment.js';
+import type { Dialler } from '#client/dialler.js';
 import { FileStore } from '#client/file-store.js';
 import type { FileStoreContext } from '#client/file-store.js';
 import type { Grid } from '#client/grid.js';
@@ -62,6 +63,7 @@ export interface ClientServiceOptions {
   readonly introducers: readonly KnownIntroducer[];
   /** What this node announces to them; undefined for nothing. */
   readonly announcement: SignedAnnouncement | undefined;
+  readonly dialler: Dialler;
   /** Undefined where it is turned off. */
   readonly foolscap?: Foolscap | undefined;
   /** Undefined where this node is no helper. */

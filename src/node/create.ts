@@ -3,7 +3,7 @@
  *
  * A new directory holds the marker file, private/ (0700), tahoe.cfg and, when an introducer was named,
  * private/introducers.yaml. Keys and secrets are made when the node starts. Options are checked before anything
- * is touched; Tor and I2P are not available in this version.
+ * is touched; the address of a node behind Tor or I2P is made before its directory is.
  */
 import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -12,6 +12,7 @@ import { TahoeError } from '#core/errors.js';
 import { parseEndpoint } from './config/endpoint-text.js';
 import type { NodeType } from './config/schema.js';
 import { createFileOnce, fileError, syncDirectory, systemCode } from './durable-file.js';
+import type { ConfigurationSection, HiddenListener, TorWords } from './network/hidden-listener.js';
 import { NodeDirectory, PRIVATE_MODE, PUBLIC_MODE, markerName } from './node-directory.js';
 import { quotePath } from './quoted-path.js';
 import { renderIntroducerTemplate, renderTemplate } from './template.js';
@@ -30,20 +31,22 @@ export interface CreateClientOptions {
   readonly hideIp?: boolean | undefined;
   /** Gets what an invitation says, once all else is known to be right: its code serves only once. */
   readonly join?: (() => Promise<InvitationSettings>) | undefined;
+  /** Makes the address of a node that is reached through Tor. */
+  readonly allocateOnion?: ((words: TorWords) => Promise<HiddenListener>) | undefined;
+  /** Makes the address of a node that is reached through I2P. */
+  readonly allocateI2p?: ((samPort: string | undefined) => Promise<HiddenListener>) | undefined;
 }
 
 /** What may be said to `create-node` besides. */
-export interface CreateNodeOptions extends CreateClientOptions {
+export interface CreateNodeOptions extends CreateClientOptions, TorWords {
   readonly noStorage?: boolean | undefined;
   readonly helper?: boolean | undefined;
   readonly storageDir?: string | undefined;
   readonly location?: string | undefined;
   readonly port?: string | undefined;
   readonly hostname?: string | undefined;
-  /** Comma-separated: tcp, none. */
+  /** Comma-separated: tcp, tor, i2p, none. */
   readonly listen?: string | undefined;
-  readonly torLaunch?: boolean | undefined;
-  readonly torControlPort?: string | undefined;
   readonly i2pLaunch?: boolean | undefined;
   readonly i2pSamPort?: string | undefined;
 }
@@ -54,13 +57,15 @@ export type AllocatePort = () => Promise<number>;
 interface Location {
   readonly tubPort: string;
   readonly tubLocation: string;
+  readonly sections: readonly ConfigurationSection[];
+  readonly keys: readonly HiddenListener['key'][];
 }
 
 const WEBPORT_DEFAULT = 'tcp:3456:interface=127.0.0.1';
 /** What file systems and storage put into the root of a volume by themselves. */
 const OF_THE_VOLUME = ['lost+found', '.snapshot', '.snapshots', '.zfs'];
 const LISTENERS = ['i2p', 'none', 'tcp', 'tor'];
-const DISABLED = { tubPort: 'disabled', tubLocation: 'disabled' };
+const DISABLED: Location = { tubPort: 'disabled', tubLocation: 'disabled', sections: [], keys: [] };
 
 /** What the reference put into marker files; it is never run. */
 const MARKER_TEXT = `
@@ -89,12 +94,12 @@ export async function createNode(
   await requireEmpty(path);
   const options = { ...given, ...(await given.join?.()) };
   requireClientOptions(options);
-  const text = templateOf(options, await chooseLocation(options, allocatePort));
-  await writeDirectory(path, text, options.introducer);
+  const location = await chooseLocation(options, allocatePort);
+  await writeDirectory(path, templateOf(options, location), { introducer: options.introducer, keys: location.keys });
   return reportLines(path, options);
 }
 
-function templateOf(options: CreateNodeOptions, { tubPort, tubLocation }: Location): string {
+function templateOf(options: CreateNodeOptions, { sections, tubPort, tubLocation }: Location): string {
   return renderTemplate({
     nickname: options.nickname ?? '',
     webPort: webPortOf(options),
@@ -106,6 +111,8 @@ function templateOf(options: CreateNodeOptions, { tubPort, tubLocation }: Locati
     storageEnabled: options.noStorage !== true,
     storageDir: options.storageDir === '' ? undefined : options.storageDir,
     helperEnabled: options.helper === true,
+    hidesAddress: options.hideIp === true,
+    sections,
   });
 }
 
@@ -114,6 +121,8 @@ function templateOf(options: CreateNodeOptions, { tubPort, tubLocation }: Locati
  * call the command again, such as git-annex, find what they want. A port that was chosen then stays.
  */
 async function isAlreadyMade(path: string, options: CreateNodeOptions): Promise<boolean> {
+  // The address of a hidden one is new each time.
+  if (/tor|i2p/.test(options.listen ?? '')) return false;
   const read = (name: string): Promise<string | undefined> => readFile(join(path, name), 'utf8').catch(() => undefined);
   const text = await read('tahoe.cfg');
   if (text === undefined || (await read(markerName('client'))) === undefined) return false;
@@ -159,8 +168,9 @@ export async function createIntroducer(
   const location = await chooseLocation(given, allocatePort);
   if (location.tubPort === 'disabled')
     throw usage('--listen=none: an introducer that nobody reaches introduces nobody');
-  const text = renderIntroducerTemplate({ ...location, webPort: webPortOf(given) });
-  await writeDirectory(path, text, undefined, 'introducer');
+  const hidesAddress = given.hideIp === true;
+  const text = renderIntroducerTemplate({ ...location, hidesAddress, webPort: webPortOf(given) });
+  await writeDirectory(path, text, { keys: location.keys, nodeType: 'introducer' });
   return [`Introducer created in ${quotePath(path)}`];
 }
 
@@ -190,11 +200,6 @@ function requireClientOptions(options: CreateClientOptions): void {
   for (const [name, given] of Object.entries(shares)) {
     if (given !== undefined && !/^[+-]?[0-9]+$/.test(given)) throw usage(`--${name} must be an integer`);
   }
-  if (options.hideIp === true) {
-    throw usage(
-      '--hide-ip was specified but no IP-hiding listener is installed: Tor and I2P are not available in this version',
-    );
-  }
   const webPort = webPortOf(options);
   const parsed = webPort === '' ? undefined : parseEndpoint(webPort);
   if (parsed !== undefined && 'problem' in parsed) throw usage(`--webport: ${parsed.problem}`);
@@ -217,7 +222,7 @@ function requireNodeOptions(options: CreateNodeOptions): void {
   if (isGiven(port) && isGiven(hostname)) throw usage('--hostname cannot be used with --location/--port');
   const listeners = listen.split(',');
   if (!isGiven(port) && listen !== 'none' && options.join === undefined) requireListeners(listeners, hostname);
-  requireNoHiddenNetwork(listeners, options);
+  requireHidden(listeners, options);
 }
 
 function requireListeners(listeners: readonly string[], hostname: string | undefined): void {
@@ -228,26 +233,61 @@ function requireListeners(listeners: readonly string[], hostname: string | undef
   if (!listeners.includes('tcp') && isGiven(hostname)) throw usage('--listen= must be tcp to use --hostname');
 }
 
-function requireNoHiddenNetwork(listeners: readonly string[], options: CreateNodeOptions): void {
+function requireHidden(listeners: readonly string[], options: CreateNodeOptions): void {
   const usesTor = listeners.includes('tor');
   const usesI2p = listeners.includes('i2p');
   if (!usesTor && options.torLaunch === true) throw usage('--tor-launch requires --listen=tor');
   if (!usesTor && isGiven(options.torControlPort)) throw usage('--tor-control-port= requires --listen=tor');
   if (!usesI2p && options.i2pLaunch === true) throw usage('--i2p-launch requires --listen=i2p');
   if (!usesI2p && isGiven(options.i2pSamPort)) throw usage('--i2p-sam-port= requires --listen=i2p');
-  if (usesTor || usesI2p) {
-    throw usage(
-      `--listen=${usesTor ? 'tor' : 'i2p'} is not available in this version; use --listen=tcp or --listen=none`,
-    );
+  if (options.torLaunch === true && isGiven(options.torControlPort)) {
+    throw usage('use either --tor-launch or --tor-control-port=, not both');
   }
+  if (options.i2pLaunch === true && isGiven(options.i2pSamPort)) {
+    throw usage('use either --i2p-launch or --i2p-sam-port=, not both');
+  }
+  if (options.i2pLaunch === true) throw usage('--i2p-launch is under development');
 }
 
-async function chooseLocation(
-  { port, location, listen = 'tcp', hostname = '' }: CreateNodeOptions,
-  allocatePort: AllocatePort,
-): Promise<Location> {
-  const listeners = listen.split(',');
+/** Of several listeners the last that was named comes first. */
+async function chooseLocation(options: CreateNodeOptions, allocatePort: AllocatePort): Promise<Location> {
+  const listeners = (options.listen ?? 'tcp').split(',');
   if (listeners.includes('none')) return DISABLED;
+  let [tubPort, tubLocation] = [[] as string[], [] as string[]];
+  const hidden: HiddenListener[] = [];
+  for (const listener of listeners) {
+    const concealed = await hiddenListener(listener, options);
+    if (concealed !== undefined) hidden.unshift(concealed);
+    const one = concealed ?? (await tcpListener(options, allocatePort));
+    tubPort = [one.tubPort, ...tubPort];
+    tubLocation = [one.tubLocation, ...tubLocation];
+  }
+  return {
+    tubPort: tubPort.join(','),
+    tubLocation: tubLocation.join(','),
+    sections: hidden.map(({ section }) => section),
+    keys: hidden.map(({ key }) => key),
+  };
+}
+
+async function hiddenListener(listener: string, options: CreateNodeOptions): Promise<HiddenListener | undefined> {
+  const { allocateI2p, allocateOnion, i2pSamPort, torControlPort, torExecutable, torLaunch } = options;
+  if (listener !== 'tor' && listener !== 'i2p') return undefined;
+  if (allocateOnion === undefined || allocateI2p === undefined) {
+    throw usage(`--listen=${listener}: there is no way to that network here`);
+  }
+  if (listener === 'i2p') return allocateI2p(isGiven(i2pSamPort) ? i2pSamPort : undefined);
+  return allocateOnion({
+    torControlPort: isGiven(torControlPort) ? torControlPort : undefined,
+    torExecutable,
+    torLaunch,
+  });
+}
+
+async function tcpListener(
+  { port, location, hostname = '' }: CreateNodeOptions,
+  allocatePort: AllocatePort,
+): Promise<Pick<Location, 'tubPort' | 'tubLocation'>> {
   if (isGiven(port) && isGiven(location)) return { tubPort: port, tubLocation: location };
   const free = String(await allocatePort());
   return { tubPort: `tcp:${free}`, tubLocation: `tcp:${hostname}:${free}` };
@@ -266,8 +306,15 @@ async function requireEmpty(path: string): Promise<void> {
 async function writeDirectory(
   path: string,
   text: string,
-  introducer: string | undefined,
-  nodeType: NodeType = 'client',
+  {
+    introducer,
+    keys,
+    nodeType = 'client',
+  }: {
+    readonly introducer?: string | undefined;
+    readonly keys: readonly HiddenListener['key'][];
+    readonly nodeType?: NodeType;
+  },
 ): Promise<void> {
   try {
     await mkdir(path, { recursive: true });
@@ -278,6 +325,9 @@ async function writeDirectory(
   await directory.ensurePrivate();
   if (isGiven(introducer)) {
     await createFileOnce(directory.privateFile('introducers.yaml'), introducersText(introducer), PRIVATE_MODE);
+  }
+  for (const { dangerousText, name } of keys) {
+    await createFileOnce(directory.privateFile(name), dangerousText, PRIVATE_MODE);
   }
   await createFileOnce(directory.file('tahoe.cfg'), text, PUBLIC_MODE);
   // Last: a directory without its marker is not taken for a node.

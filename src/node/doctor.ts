@@ -3,7 +3,6 @@
  * says of its grid. It changes nothing.
  */
 import { stat } from 'node:fs/promises';
-import { connect } from 'node:net';
 import type { Clock } from '#core/environment.js';
 import { reasonOf } from '#core/errors.js';
 import { readCertificate } from '#wire/grid-certificate.js';
@@ -20,6 +19,7 @@ import type { GridReport } from './grid-report.js';
 import { loadIntroducers } from './introducers-file.js';
 import { identifyNodeType, NodeDirectory } from './node-directory.js';
 import { readIntroducerSettings } from './introducer-settings.js';
+import { connectToOwn } from './network/direct-dialler.js';
 import { readSettings } from './settings.js';
 import type { NodeSettings } from './settings.js';
 
@@ -125,17 +125,15 @@ async function examinePort(endpoint: Endpoint): Promise<Finding> {
     : { level: 'note', what, sentence: 'nothing listens there; if the node runs, look into its log' };
 }
 
-function answers({ host, port }: Endpoint): Promise<boolean> {
+async function answers({ host, port }: Endpoint): Promise<boolean> {
   const target = host === '0.0.0.0' || host === '' ? '127.0.0.1' : host === '::' ? '::1' : host;
-  return new Promise((resolve) => {
-    const socket = connect({ host: target, port });
-    const end = (isOpen: boolean): void => {
-      socket.destroy();
-      resolve(isOpen);
-    };
-    socket.setTimeout(PORT_TIMEOUT_MS, () => end(false));
-    socket.once('connect', () => end(true)).once('error', () => end(false));
-  });
+  try {
+    const socket = await connectToOwn({ host: target, port }, AbortSignal.timeout(PORT_TIMEOUT_MS));
+    socket.destroy();
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 async function examineSettings(directory: NodeDirectory, settings: NodeSettings, clock: Clock): Promise<Finding[]> {

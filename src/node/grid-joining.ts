@@ -3,6 +3,8 @@
  */
 import type { CryptoProvider } from '#core/crypto.js';
 import type { Clock, Log, Random } from '#core/environment.js';
+import { destinationOfNurl } from '#client/dialler.js';
+import type { Dialler } from '#client/dialler.js';
 import { Grid } from '#client/grid.js';
 import { KnownServers } from '#client/known-servers.js';
 import { openStorageServer } from '#client/server-opening.js';
@@ -29,6 +31,7 @@ export interface JoinOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly closers: Closers;
+  readonly dialler: Dialler;
   /** Undefined where it is turned off. */
   readonly foolscap?: Foolscap | undefined;
   readonly introducers: readonly KnownIntroducer[];
@@ -46,14 +49,15 @@ export interface JoinedGrid {
 
 /** Joins the grid. What it opens is added to `closers`. */
 export async function joinGrid(options: JoinOptions): Promise<JoinedGrid> {
-  const { settings, crypto, clock, random, log, closers } = options;
+  const { settings, crypto, clock, random, log, closers, dialler } = options;
   const permission = new UploadPermission(settings.gridManagers, crypto, clock);
   let sources: readonly { readonly isTold: boolean }[] = [];
   const isTold = (): boolean => sources.every((source) => source.isTold);
   const grid = new Grid({ servers: [], crypto, clock, random, log, permission, isTold });
   closers.add('the grid', () => grid.close());
   const known = new KnownServers({
-    open: (announcement) => openStorageServer(announcement, { clock, ...foolscapOf(options) }),
+    open: (announcement) => openStorageServer(announcement, { clock, dialler, ...foolscapOf(options) }),
+    leadsTo: (nurl) => dialler.leadsTo(destinationOfNurl(nurl)),
     permission,
     forcesFoolscap: options.foolscap !== undefined && settings.foolscap.clientForced,
     changed: (servers) => {

@@ -4,6 +4,8 @@ import type { Configuration } from './config/configuration.js';
 import type { Endpoint } from './config/endpoint-text.js';
 import { options } from './config/schema.js';
 import type { LogLevel } from './log.js';
+import { readNetwork } from './network/network-settings.js';
+import type { NetworkSettings } from './network/network-settings.js';
 import { readWeb } from './settings.js';
 
 /** All of them. */
@@ -15,6 +17,8 @@ export interface IntroducerSettings {
   readonly crypto: CryptoName;
   /** Whether it speaks Foolscap, too. */
   readonly speaksFoolscap: boolean;
+  /** By which ways others are reached. */
+  readonly network: NetworkSettings;
   /** Connections that one listening port holds at a time. */
   readonly connectionsMax: number;
 }
@@ -30,6 +34,7 @@ export function readIntroducerSettings(configuration: Configuration): Introducer
     web: readWeb(configuration),
     logLevel: configuration.get(options.logLevel),
     crypto: configuration.get(options.crypto),
+    network: readNetwork(configuration),
     speaksFoolscap: configuration.get(options.foolscap),
     connectionsMax: configuration.get(options.connectionsMax),
   };

@@ -6,6 +6,8 @@
 import type { CryptoProvider } from '#core/crypto.js';
 import type { Clock, Log, Random } from '#core/environment.js';
 import { reasonOf } from '#core/errors.js';
+import { destinationOfNurl } from '#client/dialler.js';
+import type { Dialler } from '#client/dialler.js';
 import { HttpsIntroducer } from '#client/introducer-https.js';
 import { IntroducerLink } from '#client/introducer-link.js';
 import type { IntroducerSession } from '#client/introducer-link.js';
@@ -14,6 +16,7 @@ import { AnnouncementMemory } from '#wire/announcement-memory.js';
 import { AnnouncementTable } from '#wire/announcement-table.js';
 import { dangerouslyFormatCacheEntry } from '#wire/introducer-cache.js';
 import type { SignedAnnouncement } from '#wire/signed-announcement.js';
+import type { Nurl } from '#wire/nurl.js';
 import { AnnouncementLog } from './announcement-log.js';
 import type { Closers } from './closers.js';
 import { replaceFile } from './durable-file.js';
@@ -43,6 +46,7 @@ export interface IntroductionsOptions {
   readonly nickname: string;
   readonly crypto: CryptoProvider;
   readonly clock: Clock;
+  readonly dialler: Dialler;
   readonly random: Random;
   readonly log: Log;
   readonly closers: Closers;
@@ -54,7 +58,7 @@ export async function startIntroductions(options: IntroductionsOptions): Promise
   for (const introducer of options.introducers) {
     const session = sessionOf(introducer, options);
     if (session === undefined) {
-      options.log.warn('introducer left out: this node does not speak Foolscap', { introducer: introducer.name });
+      options.log.warn('introducer left out: this node has no way to it', { introducer: introducer.name });
       continue;
     }
     const link = await openLink(introducer, session, options);
@@ -66,24 +70,30 @@ export async function startIntroductions(options: IntroductionsOptions): Promise
 }
 
 function sessionOf(introducer: KnownIntroducer, options: IntroductionsOptions): IntroducerSession | undefined {
-  const { furl, name, nurl } = introducer;
-  if (nurl !== undefined && !nurl.tor) return new HttpsIntroducer({ ...options, name, nurl, applicationVersion });
+  const { furl, name } = introducer;
+  const nurl = usableNurl(introducer, options);
+  if (nurl !== undefined) return new HttpsIntroducer({ ...options, name, nurl, applicationVersion });
   return furl === undefined
     ? undefined
     : options.foolscap?.openIntroducer({ ...options, name, furl, applicationVersion });
 }
 
+function usableNurl({ nurl }: KnownIntroducer, { dialler }: IntroductionsOptions): Nurl | undefined {
+  return nurl !== undefined && dialler.leadsTo(destinationOfNurl(nurl)) ? nurl : undefined;
+}
+
 async function openLink(
-  { name, nurl }: KnownIntroducer,
+  introducer: KnownIntroducer,
   session: IntroducerSession,
   options: IntroductionsOptions,
 ): Promise<IntroducerLink> {
   const { announcement, known } = options;
+  const { name } = introducer;
   const memory = known === undefined ? undefined : await openMemory(name, options);
   return new IntroducerLink({
     ...options,
     name,
-    dialect: nurl === undefined || nurl.tor ? 'foolscap' : 'https',
+    dialect: usableNurl(introducer, options) === undefined ? 'foolscap' : 'https',
     session,
     memory,
     announcement,

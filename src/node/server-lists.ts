@@ -5,6 +5,7 @@
 import { readFile } from 'node:fs/promises';
 import type { CryptoProvider } from '#core/crypto.js';
 import type { Clock, Log, Random } from '#core/environment.js';
+import type { Dialler } from '#client/dialler.js';
 import type { KnownServers } from '#client/known-servers.js';
 import { HttpListFetcher } from '#client/list-fetching.js';
 import { ServerListFollower } from '#client/server-list-follower.js';
@@ -25,6 +26,7 @@ export interface ServerListsOptions {
   readonly known: KnownServers;
   readonly crypto: CryptoProvider;
   readonly clock: Clock;
+  readonly dialler: Dialler;
   readonly random: Random;
   readonly log: Log;
   readonly closers: Closers;
@@ -32,9 +34,9 @@ export interface ServerListsOptions {
 
 /** Begins to follow them. What it opens is added to `closers`. @throws ERR_FILE when what was kept cannot be read. */
 export async function followServerLists(options: ServerListsOptions): Promise<readonly ServerListFollower[]> {
-  const { closers, clock, known, places } = options;
+  const { closers, clock, dialler, known, places } = options;
   if (places.length === 0) return [];
-  const fetcher = new HttpListFetcher(clock);
+  const fetcher = new HttpListFetcher(clock, dialler);
   const followers = await Promise.all(
     [...new Set(places.map(({ identity }) => identity))].map(async (identity) => {
       const copies = places.filter((place) => place.identity === identity);

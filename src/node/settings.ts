@@ -17,6 +17,8 @@ import { options } from './config/schema.js';
 import type { LogLevel } from './log.js';
 import { readHelper } from './helper-settings.js';
 import type { HelperSettings } from './helper-settings.js';
+import { readNetwork } from './network/network-settings.js';
+import type { NetworkSettings } from './network/network-settings.js';
 import { readSftp } from './sftp-settings.js';
 import type { SftpSettings } from './sftp-settings.js';
 import { isTubDisabled } from './tub-location.js';
@@ -79,7 +81,9 @@ export interface NodeSettings {
   readonly introducer: string | undefined;
   /** Where signed lists of servers are. */
   readonly serverLists: readonly ListPlace[];
-  /** Whether servers may be connected to at all. */
+  /** By which ways others are reached. */
+  readonly network: NetworkSettings;
+  /** Whether there is any. */
   readonly mayConnect: boolean;
   readonly logLevel: LogLevel;
   /** Who encrypts, hashes and signs. */
@@ -100,10 +104,11 @@ export interface NodeSettings {
  * Reads and checks the settings.
  * @param directory - the node directory; relative paths in options start there, `~` is the home directory.
  * @throws ERR_CONFIG naming the first option that is wrong, or that asks for something whose absence would break
- *   a promise: Tor, hiding the IP address, a storage plugin.
+ *   a promise: hiding the IP address, a storage plugin.
  */
 export function readSettings(configuration: Configuration, directory: string): NodeSettings {
-  refuseUnkeepable(configuration);
+  const network = readNetwork(configuration);
+  refusePlugins(configuration);
   const storage = readStorage(configuration, directory);
   // Also where nothing is stored: the reference would not start.
   isTubDisabled(configuration);
@@ -122,7 +127,8 @@ export function readSettings(configuration: Configuration, directory: string): N
     gridManagers: readGridManagers(configuration),
     introducer: configuration.get(options.introducer),
     serverLists: configuration.get(options.serverLists),
-    mayConnect: configuration.get(options.connectionsTcp) !== 'disabled',
+    network,
+    mayConnect: network.tcp !== 'disabled' || network.tor !== undefined || network.i2p !== undefined,
     logLevel: configuration.get(options.logLevel),
     crypto: configuration.get(options.crypto),
     foolscap: readFoolscap(configuration),
@@ -140,16 +146,8 @@ export function resolvePath(directory: string, path: string): string {
   return resolve(directory, expanded);
 }
 
-function refuseUnkeepable(configuration: Configuration): void {
-  const { connectionsTcp, revealIpAddress, clientPlugins, storagePlugins } = options;
-  const handler = configuration.get(connectionsTcp);
-  if (handler === 'tor') {
-    throw configuration.error(connectionsTcp, 'Tor is not available in this version; write tcp, or disabled');
-  }
-  if (handler === 'tcp' && !configuration.get(revealIpAddress)) {
-    const problem = 'Privacy requested with `reveal-IP-address = false` but `tcp = tcp` conflicts with this.';
-    throw configuration.error(connectionsTcp, problem);
-  }
+function refusePlugins(configuration: Configuration): void {
+  const { clientPlugins, storagePlugins } = options;
   for (const option of [clientPlugins, storagePlugins]) {
     const [plugin] = configuration.get(option);
     if (plugin !== undefined) throw configuration.error(option, `no storage plugin '${plugin}' is known; remove it`);

@@ -8,6 +8,7 @@ import { createCrypto } from './crypto-choice.js';
 import type { Monitor } from './health/routes.js';
 import type { IntroducerSettings } from './introducer-settings.js';
 import { startIntroducerService } from './introducer-service.js';
+import { openNetwork } from './network/network.js';
 import type { NodeDirectory } from './node-directory.js';
 import { locate, runningNode, startFoolscap, startMonitor } from './start.js';
 import type { RunningNode } from './start.js';
@@ -43,7 +44,27 @@ async function startServices(
   await directory.write('my_nodeid', `${formatTubId(certificate.tubId)}\n`);
   const location = await locate(options);
   if (location === undefined) return undefined;
+  const network = openNetwork({
+    settings: settings.network,
+    directory,
+    clock: systemClock,
+    random: systemRandom,
+    log,
+    closers,
+  });
   const environment = { crypto, random: systemRandom, clock: systemClock, log, closers };
-  const foolscap = settings.speaksFoolscap ? await startFoolscap(certificate, closers, log) : undefined;
-  return startIntroducerService({ directory, settings, location, certificate, monitor, foolscap, ...environment });
+  const foolscap = settings.speaksFoolscap
+    ? await startFoolscap(certificate, closers, log, network.dialler)
+    : undefined;
+  const gatewayUrl = await startIntroducerService({
+    directory,
+    settings,
+    location,
+    certificate,
+    monitor,
+    foolscap,
+    ...environment,
+  });
+  await network.publish(location);
+  return gatewayUrl;
 }

@@ -2,6 +2,7 @@
  * Starts a node from its directory: everything it is made of, in order, each piece handed what it needs. If one
  * fails to start, what was started before is closed again.
  */
+import type { Dialler } from '#client/dialler.js';
 import type { Clock, Log, Random } from '#core/environment.js';
 import { systemRandom } from '#core/native-crypto.js';
 import { formatTubId, loadCertificate } from './certificate.js';
@@ -24,6 +25,7 @@ import { loadIdentity, renewApiToken } from './node-secrets.js';
 import { LiveSettings } from './reload.js';
 import { signOwnAnnouncement } from './own-announcement.js';
 import type { NodeSettings } from './settings.js';
+import { openNetwork } from './network/network.js';
 import { resolveTubLocation } from './tub-location.js';
 import type { TubLocation } from './tub-location.js';
 import { applicationVersion } from './version.js';
@@ -108,13 +110,15 @@ async function startServices(
   await directory.write('my_nodeid', `${formatTubId(certificate.tubId)}\n`);
   const apiToken = await renewApiToken(directory, random);
   const live = options.live ?? new LiveSettings(options.configuration, settings);
-  const foolscap = settings.foolscap.enabled ? await startFoolscap(certificate, closers, log) : undefined;
+  const network = openNetwork({ settings: settings.network, directory, clock, random, log, closers });
+  const { dialler } = network;
+  const foolscap = settings.foolscap.enabled ? await startFoolscap(certificate, closers, log, dialler) : undefined;
   monitor?.metrics.addGauge(
     'tallac_foolscap_connections',
     'Peers that are connected over Foolscap, by either side.',
     () => foolscap?.tub.connectionCount ?? 0,
   );
-  const shared = { directory, crypto, random, clock, log, closers, monitor, live, foolscap };
+  const shared = { directory, crypto, random, clock, log, closers, monitor, live, foolscap, dialler };
   let announced: Announced | undefined;
   const location = settings.storage === undefined && !settings.helper.isEnabled ? undefined : await locate(options);
   if (settings.storage !== undefined && location !== undefined) {
@@ -122,6 +126,7 @@ async function startServices(
     const { startStorageService } = await import('./storage-service.js');
     const given = { nickname, settings: storage, location, connectionsMax, certificate, identity };
     announced = await startStorageService({ ...shared, ...given });
+    await network.publish(location);
   }
   const introducers = settings.mayConnect ? await loadIntroducers(directory, settings.introducer) : [];
   const signer = { directory, crypto, random, privateKey: identity.privateKey, applicationVersion };
@@ -143,9 +148,14 @@ async function startServices(
 }
 
 /** Foolscap, closed after what uses it. Loaded only where it is spoken. */
-export async function startFoolscap(certificate: NodeCertificate, closers: Closers, log: Log): Promise<Foolscap> {
+export async function startFoolscap(
+  certificate: NodeCertificate,
+  closers: Closers,
+  log: Log,
+  dialler: Dialler,
+): Promise<Foolscap> {
   const { Foolscap } = await import('./foolscap/foolscap.js');
-  const foolscap = new Foolscap({ identity: certificate, clock: systemClock, random: systemRandom, log });
+  const foolscap = new Foolscap({ identity: certificate, clock: systemClock, random: systemRandom, log, dialler });
   closers.add('Foolscap', () => foolscap.close());
   return foolscap;
 }

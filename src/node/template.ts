@@ -3,6 +3,7 @@
  * commented ones among them are those of tahoe-lafs 1.20, character for character; the prose is ours.
  */
 import { TahoeError } from '#core/errors.js';
+import type { ConfigurationSection } from './network/hidden-listener.js';
 
 /** What differs from node to node. Texts as the person gave them. */
 export interface TemplateValues {
@@ -18,7 +19,13 @@ export interface TemplateValues {
   /** undefined leaves it at its default. */
   readonly storageDir: string | undefined;
   readonly helperEnabled: boolean;
+  /** Whether the address of the machine is to be shown to nobody. */
+  readonly hidesAddress: boolean;
+  /** What stands behind [node], such as [tor]. */
+  readonly sections: readonly ConfigurationSection[];
 }
+
+type NodeValues = Pick<TemplateValues, 'tubPort' | 'tubLocation' | 'webPort' | 'hidesAddress' | 'sections'>;
 
 /**
  * The text of tahoe.cfg for a client node.
@@ -33,7 +40,7 @@ export function renderTemplate(values: TemplateValues): string {
 # with the program.
 
 
-[node]
+${connectionsSection(values)}[node]
 nickname = ${written('nickname', values.nickname)}
 ${nodeSection(values)}
 
@@ -67,22 +74,22 @@ enabled = ${String(values.helperEnabled)}
  * The text of tahoe.cfg for an introducer.
  * @throws ERR_USAGE when a value has more than one line.
  */
-export function renderIntroducerTemplate(values: Pick<TemplateValues, 'tubPort' | 'tubLocation' | 'webPort'>): string {
+export function renderIntroducerTemplate(values: NodeValues): string {
   return `# -*- mode: conf; coding: utf-8 -*-
 
 # The options of the introducer in this directory. The node reads them
 # when it starts and at no other time.
 
 
-[node]
+${connectionsSection(values)}[node]
 nickname =
 ${nodeSection(values)}
 `;
 }
 
 /** What both have after the nickname. */
-function nodeSection(values: Pick<TemplateValues, 'tubPort' | 'tubLocation' | 'webPort'>): string {
-  return `reveal-IP-address = true
+function nodeSection(values: NodeValues): string {
+  return `reveal-IP-address = ${String(!values.hidesAddress)}
 web.port = ${written('webport', values.webPort)}
 web.static = public_html
 tub.port = ${written('port', values.tubPort)}
@@ -92,7 +99,15 @@ tub.location = ${written('location', values.tubLocation)}
 #timeout.keepalive =
 #timeout.disconnect =
 #ssh.port = 8022
-#ssh.authorized_keys_file = ~/.ssh/authorized_keys`;
+#ssh.authorized_keys_file = ~/.ssh/authorized_keys${values.sections.map(renderSection).join('')}`;
+}
+
+function connectionsSection({ hidesAddress }: NodeValues): string {
+  return hidesAddress ? '[connections]\ntcp = tor\n\n' : '';
+}
+
+function renderSection({ name, options }: ConfigurationSection): string {
+  return `\n\n[${name}]\n${options.map(([option, value]) => `${option} = ${written(option, value)}`).join('\n')}`;
 }
 
 /** A value on its line: one line, percent signs doubled. */

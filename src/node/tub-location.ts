@@ -8,6 +8,11 @@ import { parseEndpoint, parseLocationHint } from './config/endpoint-text.js';
 import type { Endpoint, LocationHint } from './config/endpoint-text.js';
 import { options } from './config/schema.js';
 
+/** What stands for the port of 127.0.0.1 that an onion service or an I2P destination leads to. */
+export const LISTEN_TOR = 'listen:tor';
+/** @see LISTEN_TOR */
+export const LISTEN_I2P = 'listen:i2p';
+
 /** What the caller knows or can find out about the machine. */
 export interface TubSurroundings {
   /** The content of client.port, when that file is there. */
@@ -38,7 +43,8 @@ export async function resolveTubLocation(
 ): Promise<TubLocation | undefined> {
   if (isTubDisabled(configuration)) return undefined;
   const { text, isNew } = await portText(configuration, surroundings);
-  const endpoints = text.split(',').map((part) => parsePort(configuration, part));
+  const endpoints: Endpoint[] = [];
+  for (const part of text.split(',')) endpoints.push(await parsePort(configuration, part.trim(), surroundings));
   return {
     endpoints,
     hints: resolveHints(configuration, endpoints, surroundings),
@@ -72,19 +78,32 @@ async function portText(
   return { text: `tcp:${String(await allocatePort())}`, isNew: true };
 }
 
-function parsePort(configuration: Configuration, part: string): Endpoint {
-  const text = part.trim();
+async function parsePort(
+  configuration: Configuration,
+  text: string,
+  { allocatePort }: TubSurroundings,
+): Promise<Endpoint> {
   if (text === '') throw configuration.error(options.tubPort, 'it must not be empty; write tcp:PORT or disabled');
-  if (text === 'listen:tor' || text === 'listen:i2p') {
-    throw configuration.error(
-      options.tubPort,
-      `'${text}' is not available in this version; write tcp:PORT or disabled`,
-    );
+  if (text === LISTEN_TOR) return hiddenEndpoint(text, onionPort(configuration));
+  if (text === LISTEN_I2P) {
+    if (configuration.get(options.i2pDest)) return hiddenEndpoint(text, await allocatePort());
+    throw configuration.error(options.tubPort, `'${text}' takes [i2p]dest = true, and where the router is`);
   }
   const parsed = parseEndpoint(text);
   if ('problem' in parsed) throw configuration.error(options.tubPort, parsed.problem);
   if (parsed.value.port === 0) throw configuration.error(options.tubPort, 'tub.port cannot be 0: you must choose.');
   return parsed.value;
+}
+
+/** Nobody but the proxy on this machine connects there. */
+function hiddenEndpoint(text: string, port: number): Endpoint {
+  return { host: '127.0.0.1', port, backlog: undefined, text };
+}
+
+function onionPort(configuration: Configuration): number {
+  const port = configuration.get(options.torOnionLocalPort);
+  if (configuration.get(options.torOnion) && port !== undefined) return port;
+  throw configuration.error(options.tubPort, `'${LISTEN_TOR}' takes [tor]onion = true and onion.local_port`);
 }
 
 function resolveHints(

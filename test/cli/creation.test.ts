@@ -98,11 +98,12 @@ t.test('options that do not go together are refused before anything is made', as
     [['create-node', 'x'], /^tallac: --listen=tcp requires --hostname=\n$/],
     [['create-node', '--listen=none', '--shares-needed=three', 'x'], /^tallac: --shares-needed must be an integer\n$/],
     [['create-client', '--webport=nonsense', 'x'], /^tallac: --webport: /],
-    [['create-client', '--hide-ip', 'x'], /^tallac: --hide-ip was specified but no IP-hiding listener is installed/],
     [['create-client', '--join=purple', 'x'], /is not the code of an invitation/],
     [['--wormhole-server=relay', 'create-client', '--join=1-a', 'x'], /--wormhole-server: an address like wss:/],
-    [['create-node', '--listen=none', '--tor-executable=tor', 'x'], /^tallac: --tor-executable: .* not available/],
-    [['create-node', '--listen=none', '--i2p-executable=i2p', 'x'], /^tallac: --i2p-executable: .* not available/],
+    [
+      ['create-node', '--listen=tor', '--tor-control-port=9051', 'x'],
+      /^tallac: --tor-control-port: '9051' is no place/,
+    ],
     [['create-node', '--listen=none', '--tor-launch', 'x'], /^tallac: --tor-launch requires --listen=tor\n$/],
     [
       ['create-node', '--listen=none', '--i2p-sam-port=tcp:1', 'x'],

@@ -6,6 +6,7 @@ import t from 'tap';
 import type { Test } from 'tap';
 import { HttpListFetcher } from '#client/list-fetching.js';
 import { systemClock } from '#node/clock.js';
+import { directDialler } from '#node/network/direct-dialler.js';
 import { ManualClock, settle } from '#test/fixtures/clock.js';
 
 async function startServer(t: Test, listener: RequestListener): Promise<string> {
@@ -19,7 +20,7 @@ async function startServer(t: Test, listener: RequestListener): Promise<string> 
 }
 
 function fetcherOf(t: Test, clock = systemClock): HttpListFetcher {
-  const fetcher = new HttpListFetcher(clock);
+  const fetcher = new HttpListFetcher(clock, directDialler);
   t.teardown(() => fetcher.close());
   return fetcher;
 }

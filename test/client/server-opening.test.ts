@@ -2,6 +2,7 @@
 import t from 'tap';
 import { openStorageServer } from '#client/server-opening.js';
 import { systemClock } from '#node/clock.js';
+import { directDialler } from '#node/network/direct-dialler.js';
 import { createTlsIdentity } from '#test/fixtures/certificates.js';
 import { nurlOf, onRequest, startTlsServer } from '#test/fixtures/tls-server.js';
 import type { CountingServer } from '#test/fixtures/tls-server.js';
@@ -34,7 +35,7 @@ t.test('of the addresses of a server the one that works is used', async (t) => {
     nurlOf(thief.port, right.spkiHash),
     nurlOf(good.port, right.spkiHash),
   ];
-  const server = openStorageServer(announcementOf(...nurls), { clock: systemClock });
+  const server = openStorageServer(announcementOf(...nurls), { clock: systemClock, dialler: directDialler });
   t.teardown(() => server?.close());
   t.equal(server?.shortName, 'announce');
   t.equal(server?.nickname, 'Ann');
@@ -43,13 +44,23 @@ t.test('of the addresses of a server the one that works is used', async (t) => {
   t.equal(thief.receivedBytes, 0);
   await server?.close();
 
-  const single = openStorageServer(announcementOf(nurlOf(good.port, right.spkiHash)), { clock: systemClock });
+  const single = openStorageServer(announcementOf(nurlOf(good.port, right.spkiHash)), {
+    clock: systemClock,
+    dialler: directDialler,
+  });
   t.equal((await single?.version())?.applicationVersion, 'test/1');
   await single?.close();
 
-  const robbed = openStorageServer(announcementOf(...nurls.slice(0, 3)), { clock: systemClock });
+  const robbed = openStorageServer(announcementOf(...nurls.slice(0, 3)), {
+    clock: systemClock,
+    dialler: directDialler,
+  });
   await t.rejects(async () => robbed?.version(), { code: 'ERR_PIN' });
   await robbed?.close();
-  t.equal(openStorageServer(announcementOf(), { clock: systemClock }), undefined);
-  t.equal(openStorageServer(announcementOf(onion), { clock: systemClock }), undefined, 'there is no way over Tor');
+  t.equal(openStorageServer(announcementOf(), { clock: systemClock, dialler: directDialler }), undefined);
+  t.equal(
+    openStorageServer(announcementOf(onion), { clock: systemClock, dialler: directDialler }),
+    undefined,
+    'there is no way over Tor',
+  );
 });

@@ -6,6 +6,7 @@ import { silentLog } from '#core/environment.js';
 import { Grid } from '#client/grid.js';
 import { openStorageServer } from '#client/server-opening.js';
 import { systemClock } from '#node/clock.js';
+import { directDialler } from '#node/network/direct-dialler.js';
 import { mutableClientSuite } from '#test/conformance/mutable-client.js';
 import { crypto, seededBytes } from '#test/fixtures/crypto.js';
 import { findReference, startReferenceNode } from '#test/fixtures/reference-node.js';
@@ -22,7 +23,7 @@ t.test('a storage node of the reference', { skip, timeout: 120_000 }, async (t) 
   const entry = { serverId: 'reference', nickname: 'R', furl, nurls: [nurl], permutationSeed: new Uint8Array(32) };
   const [announcement] = parseServersYaml(dangerouslyFormatServersYaml([entry]), 'servers.yaml', crypto).servers;
   if (announcement === undefined) throw new Error('no announcement');
-  const server = openStorageServer(announcement, { clock: systemClock });
+  const server = openStorageServer(announcement, { clock: systemClock, dialler: directDialler });
   if (server === undefined) throw new Error('no server');
   t.teardown(() => server.close());
 
@@ -106,7 +107,10 @@ t.test('a storage node of the reference', { skip, timeout: 120_000 }, async (t) 
     const open = (change: { swissnum?: string; spkiHash?: string }): NonNullable<typeof server> => {
       const { tor, spkiHash, host, port } = nurl;
       const changed = new Nurl({ tor, spkiHash, host, port, swissnum: nurl.dangerousSwissnum(), ...change });
-      const opened = openStorageServer({ ...announcement, nurls: [changed] }, { clock: systemClock });
+      const opened = openStorageServer(
+        { ...announcement, nurls: [changed] },
+        { clock: systemClock, dialler: directDialler },
+      );
       if (opened === undefined) throw new Error('no server');
       t.teardown(() => opened.close());
       return opened;
@@ -116,7 +120,7 @@ t.test('a storage node of the reference', { skip, timeout: 120_000 }, async (t) 
   });
 
   await t.test('a grid of it', async (t) => {
-    const own = openStorageServer(announcement, { clock: systemClock });
+    const own = openStorageServer(announcement, { clock: systemClock, dialler: directDialler });
     const servers = [{ identity: announcement, server: own }];
     const grid = new Grid({ servers, crypto, clock: systemClock, random: systemRandom, log: silentLog });
     t.teardown(() => grid.close());

@@ -9,6 +9,7 @@ import { equalBytes } from '#core/bytes.js';
 import { silentLog } from '#core/environment.js';
 import { uploadFile } from '#client/upload/upload.js';
 import { systemClock } from '#node/clock.js';
+import { directDialler } from '#node/network/direct-dialler.js';
 import { Closers } from '#node/closers.js';
 import { allocatePort } from '#node/endpoint.js';
 import { Foolscap } from '#node/foolscap/foolscap.js';
@@ -122,7 +123,13 @@ async function makeNode(t: Test, seed: string) {
   return (run: number) => {
     const closers = new Closers(systemClock, silentLog);
     const random = seededRandom(`${seed} ${String(run)}`);
-    const foolscap = new Foolscap({ identity: certificate, clock: systemClock, random, log: silentLog });
+    const foolscap = new Foolscap({
+      identity: certificate,
+      clock: systemClock,
+      dialler: directDialler,
+      random,
+      log: silentLog,
+    });
     closers.add('Foolscap', () => foolscap.close());
     t.teardown(() => closers.closeAll());
     return { certificate, closers, foolscap, random, clock: systemClock, log: silentLog };

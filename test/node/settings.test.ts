@@ -102,6 +102,12 @@ t.test('settings of an empty configuration are the defaults', (t) => {
     gridManagers: undefined,
     introducer: undefined,
     serverLists: [],
+    network: {
+      tcp: 'tcp',
+      hidesAddress: false,
+      tor: { socks: undefined, control: undefined, launch: false, executable: undefined, onion: undefined },
+      i2p: { sam: { host: '127.0.0.1', port: 7656 }, destination: undefined },
+    },
     mayConnect: true,
     logLevel: 'info',
     crypto: 'native',
@@ -125,6 +131,10 @@ tempdir = ~/tmp
 reveal-IP-address = false
 [connections]
 tcp = Disabled
+[tor]
+enabled = false
+[i2p]
+enabled = no
 [client]
 shares.needed = 1
 shares.happy = 1
@@ -172,6 +182,7 @@ enabled = true
       gridManagers: undefined,
       introducer: undefined,
       serverLists: [],
+      network: { tcp: 'disabled', hidesAddress: true, tor: undefined, i2p: undefined },
       mayConnect: false,
       logLevel: 'warn',
       crypto: 'portable',
@@ -215,10 +226,6 @@ enabled = true
 
 t.test('a node refuses to start with one sentence', (t) => {
   const refused: [text: string, message: string | RegExp][] = [
-    [
-      '[connections]\ntcp = tor',
-      'tahoe.cfg: [connections]tcp: Tor is not available in this version; write tcp, or disabled',
-    ],
     ['[connections]\ntcp = i2p', "tahoe.cfg: [connections]tcp: 'i2p' is not one of tcp, tor, disabled"],
     [
       '[node]\nreveal-IP-address = false',
@@ -329,6 +336,20 @@ t.test('where a node listens for others, and what it tells them', async (t) => {
     tell: [...all, 'tcp:a:1'],
     remember: undefined,
   });
+  const onion = '[tor]\nonion = true\nonion.local_port = 45';
+  t.strictSame(
+    await locate(`reveal-IP-address = false\ntub.port = listen:tor\ntub.location = tor:c.onion:3\n${onion}`),
+    {
+      listen: ['127.0.0.1 45'],
+      tell: ['tor:c.onion:3'],
+      remember: undefined,
+    },
+  );
+  t.strictSame(await locate('tub.port = tcp:1,listen:i2p\ntub.location = i2p:c.b32.i2p\n[i2p]\ndest = true'), {
+    listen: ['0.0.0.0 1', '127.0.0.1 4321'],
+    tell: ['i2p:c.b32.i2p'],
+    remember: undefined,
+  });
   t.strictSame(await locate('reveal-IP-address = false\ntub.port = 1\ntub.location = tor:c.onion:3'), {
     listen: ['0.0.0.0 1'],
     tell: ['tor:c.onion:3'],
@@ -354,8 +375,9 @@ t.test('locations that are refused', async (t) => {
       'tub.location = disabled',
       'tahoe.cfg: [node]tub.location: tub.location is disabled, but not tub.port; disable both or neither',
     ],
-    ['tub.port = listen:tor', /'listen:tor' is not available in this version/],
-    ['tub.port = listen:i2p', /'listen:i2p' is not available in this version/],
+    ['tub.port = listen:tor', /'listen:tor' takes \[tor\]onion = true and onion.local_port/],
+    ['tub.port = listen:tor\n[tor]\nonion = true\nonion.local_port = x', /'x' is not an integer from 1 to 65535/],
+    ['tub.port = listen:i2p', /'listen:i2p' takes \[i2p\]dest = true/],
     ['tub.port = ssl:1', /only tcp: is available in this version/],
     [
       'tub.port = 1\ntub.location = nowhere',

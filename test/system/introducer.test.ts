@@ -8,6 +8,7 @@ import { IntroducerLink } from '#client/introducer-link.js';
 import type { ToldServer } from '#client/known-servers.js';
 import { SUBSCRIBERS_MAX } from '#introducer/introducer.js';
 import { systemClock } from '#node/clock.js';
+import { directDialler } from '#node/network/direct-dialler.js';
 import type { AnnouncementMemory } from '#wire/announcement-memory.js';
 import { ANNOUNCEMENT_EVENTS_PATH, ANNOUNCEMENTS_PATH } from '#wire/introducer.js';
 import type { Nurl } from '#wire/nurl.js';
@@ -65,7 +66,7 @@ function follow(t: Test, nurl: Nurl, memory?: AnnouncementMemory, announcement?:
   const link = new IntroducerLink({
     ...given,
     dialect: 'https',
-    session: new HttpsIntroducer({ ...given, nurl, applicationVersion: 'tallac/test' }),
+    session: new HttpsIntroducer({ ...given, nurl, dialler: directDialler, applicationVersion: 'tallac/test' }),
     memory,
     announcement,
     told: (servers) => {

@@ -4,7 +4,7 @@ import { createIntroducer } from '#node/create.js';
 import type { CreateIntroducerOptions } from '#node/create.js';
 import { allocatePort } from '#node/endpoint.js';
 import type { CommandModule } from '../context.js';
-import { runCreation } from '../creation.js';
+import { describeHidden, addressMakers, runCreation } from '../creation.js';
 
 interface IntroducerWords extends CreateIntroducerOptions {
   readonly basedir?: string;
@@ -22,15 +22,12 @@ export const command: CommandModule = {
       .argument('[nodedir]', 'the directory to make')
       .option('-C, --basedir <dir>', 'the directory to make')
       .option('--hostname <host>', 'the name or address by which others reach this machine, for --listen=tcp')
-      .option('--listen <list>', 'how others may connect: tcp (default: tcp)')
+      .option('--listen <list>', 'how others may connect, comma-separated: tcp, tor, i2p (default: tcp)')
       .option('--port <endpoints>', 'where to listen, with --location')
       .option('--location <hints>', 'what to tell others, with --port: tcp:example.org:12345')
       .option('-p, --webport <endpoint>', 'where the status page is; none for no page (default: none)')
-      .option('--hide-ip', 'never show the address of this machine')
-      .option('--tor-launch', 'not available in this version')
-      .option('--tor-control-port <endpoint>', 'not available in this version')
-      .option('--i2p-launch', 'not available in this version')
-      .option('--i2p-sam-port <endpoint>', 'not available in this version');
+      .option('--hide-ip', 'never show the address of this machine');
+    describeHidden(command);
   },
 
   run(command, context) {
@@ -40,6 +37,8 @@ export const command: CommandModule = {
         reason: 'name the directory to make: there is no default for an introducer',
       });
     }
-    return runCreation(command, context, (path) => createIntroducer(path, options, allocatePort));
+    return runCreation(command, context, (path) =>
+      createIntroducer(path, { ...options, ...addressMakers(context) }, allocatePort),
+    );
   },
 };

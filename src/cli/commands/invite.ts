@@ -2,6 +2,9 @@
 import { TahoeError } from '#core/errors.js';
 import { options } from '#node/config/schema.js';
 import { loadIntroducers } from '#node/introducers-file.js';
+import { nodeRandom } from '#node/keypair.js';
+import { makeDialler } from '#node/network/network.js';
+import { readNetwork } from '#node/network/network-settings.js';
 import { NodeDirectory } from '#node/node-directory.js';
 import { invite } from '#node/wormhole/invitation.js';
 import type { CommandContext, CommandModule } from '../context.js';
@@ -38,12 +41,17 @@ export const command: CommandModule = {
     const { sharesHappy, sharesNeeded, sharesTotal } = settings;
     for (const count of [sharesNeeded, sharesHappy, sharesTotal]) requireCount(count);
     return interruptible('the invitation', async (signal) => {
-      await invite(settings, invitationOptions(context, signal));
+      await invite(settings, invitationOptions(context, await ownDialler(context), signal));
       await writeLine(context.stdout, 'Completed successfully');
       return SUCCESS;
     });
   },
 };
+
+/** As the node itself would: one that hides its address does not show it to a mailbox server. */
+async function ownDialler(context: CommandContext): Promise<ReturnType<typeof makeDialler>> {
+  return makeDialler(readNetwork(await readConfiguration(context)), { clock: context.clock, random: nodeRandom });
+}
 
 async function ownSettings(context: CommandContext) {
   const configuration = await readConfiguration(context);

@@ -5,7 +5,7 @@
  *     hint       tcp:HOST:PORT, tcp:[V6]:PORT, legacy HOST:PORT, or TYPE:… of a type not reached over TCP
  *
  * The reference hands the first to Twisted and the second to Foolscap; of their other types (ssl, unix,
- * systemd, listen:tor, listen:i2p) none can be listened on in this version.
+ * systemd) none can be listened on in this version; tub-location.ts knows listen:tor and listen:i2p.
  */
 import type { Parsed } from './option.js';
 

@@ -10,9 +10,10 @@ import { ownGateway } from './gateway-options.js';
 import { limits } from './limit-options.js';
 import { gridOptions } from './grid-options.js';
 import { mutableFormat } from './mutable-format.js';
+import { networkOptions } from './network-options.js';
 import { ownClient, ownNode } from './own-options.js';
 import { sftpOptions } from './sftp-options.js';
-import { boolean, date, duration, furl, integer, list, oneOf, optionalText, size, text } from './values.js';
+import { boolean, date, duration, furl, integer, list, optionalText, size, text } from './values.js';
 
 /** The kinds of node directory. */
 export type NodeType = 'client' | 'introducer';
@@ -65,7 +66,7 @@ const node = {
     name: 'reveal-IP-address',
     kind: boolean,
     fallback: true,
-    says: 'False makes the node refuse to start where the other options would show its IP address.',
+    says: 'False makes the node refuse to start where the other options would show its IP address, and connect to nobody but through Tor and I2P.',
   }),
   webPort: now({
     section: 'node',
@@ -88,14 +89,14 @@ const node = {
     kind: text,
     fallback: '',
     shown: 'tcp:3457',
-    says: 'Where other nodes reach this one: a comma list of tcp:PORT[:interface=ADDRESS], or disabled. Not set, a free port is chosen once and kept in the file client.port.',
+    says: 'Where other nodes reach this one: a comma list of tcp:PORT[:interface=ADDRESS], listen:tor and listen:i2p, or disabled. Not set, a free port is chosen once and kept in the file client.port.',
   }),
   tubLocation: now({
     section: 'node',
     name: 'tub.location',
     kind: text,
     fallback: 'AUTO',
-    says: 'How others are told to reach it: a comma list of tcp:HOST:PORT, AUTO for all local addresses, or disabled together with tub.port.',
+    says: 'How others are told to reach it: a comma list of tcp:HOST:PORT, tor:HOST:PORT and i2p:HOST:PORT, AUTO for all local addresses, or disabled together with tub.port.',
   }),
   tempdir: now({
     section: 'node',
@@ -107,39 +108,6 @@ const node = {
   logGatherer: laterText('node', 'log_gatherer.furl', 'The furl of a log gatherer.'),
   keepalive: laterText('node', 'timeout.keepalive', 'Seconds of silence after which a Foolscap connection is probed.'),
   disconnect: laterText('node', 'timeout.disconnect', 'Seconds of silence that end a Foolscap connection.'),
-};
-
-const connections = {
-  connectionsTcp: now({
-    section: 'connections',
-    name: 'tcp',
-    kind: oneOf('tcp', 'tor', 'disabled'),
-    fallback: 'tcp',
-    says: 'How servers with tcp addresses are reached: tcp, or disabled for not at all. With tor this version refuses to start.',
-  }),
-};
-
-const tor = {
-  torEnabled: laterBoolean('tor', 'enabled', true, 'Whether Tor may be used.'),
-  torLaunch: laterBoolean('tor', 'launch', false, 'Whether the node starts a Tor process of its own.'),
-  torSocksPort: laterText('tor', 'socks.port', "The endpoint of Tor's SOCKS proxy."),
-  torControlPort: laterText('tor', 'control.port', "The endpoint of Tor's control port."),
-  torExecutable: laterText('tor', 'tor.executable', 'The tor program, when it is not on the PATH.'),
-  torOnion: laterBoolean('tor', 'onion', false, 'Whether the node is reached as an onion service.'),
-  torOnionLocalPort: laterText('tor', 'onion.local_port', 'The port that the onion service forwards to.'),
-  torOnionExternalPort: laterText('tor', 'onion.external_port', 'The port that the onion service shows.'),
-  torOnionKey: laterText('tor', 'onion.private_key_file', 'The key of the onion service.'),
-};
-
-const i2p = {
-  i2pEnabled: laterBoolean('i2p', 'enabled', true, 'Whether I2P may be used.'),
-  i2pLaunch: laterBoolean('i2p', 'launch', false, 'Whether the node starts an I2P router of its own.'),
-  i2pSamPort: laterText('i2p', 'sam.port', 'The endpoint of the I2P router.'),
-  i2pConfigdir: laterText('i2p', 'i2p.configdir', 'The directory of the I2P router.'),
-  i2pExecutable: laterText('i2p', 'i2p.executable', 'The I2P router program.'),
-  i2pDest: laterBoolean('i2p', 'dest', false, 'Whether the node is reached as an I2P destination.'),
-  i2pDestPort: laterText('i2p', 'dest.port', 'The port of that destination.'),
-  i2pDestKey: laterText('i2p', 'dest.private_key_file', 'The key of that destination.'),
 };
 
 const client = {
@@ -320,9 +288,7 @@ const ownStorage = {
 /** Every option by the name the code calls it. */
 export const options = {
   ...node,
-  ...connections,
-  ...tor,
-  ...i2p,
+  ...networkOptions,
   ...client,
   ...storage,
   ...services,

@@ -40,6 +40,12 @@ export function integer(minimum: number, maximum: number): ValueKind<number> {
   };
 }
 
+/** The same, or nothing. */
+export function optionalInteger(minimum: number, maximum: number): ValueKind<number | undefined> {
+  const { parse } = integer(minimum, maximum);
+  return { parse: (given) => (given === '' ? { value: undefined } : parse(given)) };
+}
+
 /**
  * Bytes: an integer with K, M, G, T, P or E (powers of 1000), or KI, MI … (powers of 1024), then perhaps B; in any
  * case, no blank between. An empty text is 0. What exceeds 2^53−1 counts as 2^53−1.

@@ -4,6 +4,8 @@
  */
 import { createServer } from 'node:net';
 import type { Server, Socket } from 'node:net';
+import { destinationOf } from '#client/dialler.js';
+import type { Dialler } from '#client/dialler.js';
 import { FoolscapIntroducer } from '#client/foolscap/introducer-session.js';
 import type { FoolscapIntroducerOptions } from '#client/foolscap/introducer-session.js';
 import { FoolscapStorageServer } from '#client/foolscap/foolscap-storage-server.js';
@@ -34,10 +36,12 @@ export class Foolscap {
   /** For other services of the node. */
   readonly tub: Tub<Socket>;
   readonly #clock: Clock;
+  readonly #dialler: Dialler;
 
   constructor(options: TubOptions) {
     this.tub = new SocketTub(options);
     this.#clock = options.clock;
+    this.#dialler = options.dialler;
   }
 
   /** Offers a share store under the swissnum that its NURL has too. */
@@ -89,14 +93,17 @@ export class Foolscap {
    */
   openServer(announcement: StorageAnnouncement, mayUpgrade: boolean): StorageServer | undefined {
     const { furl } = announcement;
-    if (furl === undefined || furl.hints.length === 0) return undefined;
-    const clock = this.#clock;
+    const [clock, dialler] = [this.#clock, this.#dialler];
+    const isReached = furl?.hints.some(({ host, network, port }) =>
+      dialler.leadsTo(destinationOf(host, port, network)),
+    );
+    if (furl === undefined || isReached !== true) return undefined;
     const [identity, tub] = [announcement, this.tub];
     const foolscap = new FoolscapStorageServer({ identity, furl, tub, clock });
     if (!mayUpgrade) return foolscap;
     const search = async (): Promise<StorageServer | undefined> => {
-      const nurl = await searchNurl(furl, clock);
-      return nurl && new HttpsStorageServer({ identity, nurl, clock });
+      const nurl = await searchNurl(furl, clock, dialler);
+      return nurl && new HttpsStorageServer({ identity, nurl, clock, dialler });
     };
     return new UpgradingServer({ identity, foolscap, search, clock });
   }

@@ -3,14 +3,15 @@
  * @see wire/foolscap/tub.ts for what it promises.
  */
 import { createHash } from 'node:crypto';
-import { connect as connectTcp } from 'node:net';
 import type { Socket } from 'node:net';
 import type { SecureContext } from 'node:tls';
+import { destinationOf } from '#client/dialler.js';
+import type { Dialler } from '#client/dialler.js';
 import { formatBase32 } from '#core/base32.js';
 import type { Clock, Log, Random } from '#core/environment.js';
 import { isTahoeError, reasonOf, TahoeError } from '#core/errors.js';
 import { parseFurl } from '#wire/foolscap/furl.js';
-import type { Furl, TcpHint } from '#wire/foolscap/furl.js';
+import type { Furl, Hint } from '#wire/foolscap/furl.js';
 import type { Broker, Registered } from '#wire/foolscap/broker.js';
 import { replaces } from '#wire/foolscap/negotiation.js';
 import type { ConnectionMark, Hello } from '#wire/foolscap/negotiation.js';
@@ -52,6 +53,7 @@ export interface TubOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  readonly dialler: Dialler;
   readonly limits?: Partial<TubLimits>;
 }
 
@@ -73,6 +75,7 @@ export class SocketTub implements Tub<Socket>, NegotiatingTub {
   readonly #connections = new Map<string, Connection>();
   readonly #dialling = new Map<string, Promise<Broker>>();
   readonly #negotiating = new Set<Socket>();
+  readonly #ended = new AbortController();
   readonly #marks = new Map<string, ConnectionMark>();
   #loopback: [Broker, () => void] | undefined;
   #sequence = 0;
@@ -104,7 +107,7 @@ export class SocketTub implements Tub<Socket>, NegotiatingTub {
   async connect(furlText: string, options: RemoteCallOptions = {}): Promise<RemoteReference> {
     const furl = parseFurl(furlText);
     const { signal } = options;
-    const timeoutMs = options.timeoutMs ?? this.#limits.connectTimeoutMs;
+    const timeoutMs = options.timeoutMs ?? this.#connectTimeoutMs(furl.hints);
     if (this.#closed) throw connectError(furl, 'the tub is closed');
     const broker = await this.#inTime(this.#brokerOf(furl), { timeoutMs, ...(signal && { signal }) });
     return broker.reference(furl.dangerousName(), { timeoutMs, ...(signal && { signal }) });
@@ -129,6 +132,7 @@ export class SocketTub implements Tub<Socket>, NegotiatingTub {
 
   close(): Promise<void> {
     this.#closed = true;
+    this.#ended.abort();
     for (const socket of this.#negotiating) socket.destroy();
     for (const connection of [...this.#connections.values()]) connection.destroy();
     this.#loopback?.[1]();
@@ -171,7 +175,7 @@ export class SocketTub implements Tub<Socket>, NegotiatingTub {
 
   /** All hints at once: the first that is agreed on is used. */
   async #dial(furl: Furl): Promise<Broker> {
-    if (furl.hints.length === 0) throw connectError(furl, 'its furl names no place that is reached over TCP');
+    if (furl.hints.length === 0) throw connectError(furl, 'its furl names no place that is known here');
     const decided = new AbortController();
     try {
       await Promise.any(furl.hints.map((hint) => this.#dialHint(furl, hint, decided.signal)));
@@ -188,26 +192,44 @@ export class SocketTub implements Tub<Socket>, NegotiatingTub {
     return connection.broker;
   }
 
-  async #dialHint(furl: Furl, { host, port }: TcpHint, decided: AbortSignal): Promise<void> {
-    const socket = connectTcp({ host, port });
+  async #dialHint(furl: Furl, hint: Hint, decided: AbortSignal): Promise<void> {
+    const timeoutMs = this.#connectTimeoutMs([hint]);
+    const socket = await this.#openSocket(hint, timeoutMs, decided);
     await this.#guard(
       socket,
-      this.#limits.connectTimeoutMs,
+      timeoutMs,
       async (signal) => {
-        await new Promise<void>((resolve, reject) => {
-          socket.once('connect', resolve);
-          socket.once('error', reject);
-          signal.addEventListener('abort', () => {
-            reject(new TahoeError('ERR_NEGOTIATION', { reason: 'it took too long' }));
-          });
-        });
-        await negotiateClient(this, socket, { tubId: furl.tubId, host }, (negotiated) => {
+        await negotiateClient(this, socket, { tubId: furl.tubId, host: hint.host }, (negotiated) => {
           signal.throwIfAborted();
           this.#adopt(negotiated, true, () => undefined);
         });
       },
       decided,
     );
+  }
+
+  async #openSocket({ host, network, port }: Hint, timeoutMs: number, decided: AbortSignal): Promise<Socket> {
+    const late = new AbortController();
+    const cancelTimer = this.#options.clock.schedule(timeoutMs, () => {
+      late.abort(new TahoeError('ERR_NEGOTIATION', { reason: 'it took too long' }));
+    });
+    try {
+      const signal = AbortSignal.any([late.signal, decided, this.#ended.signal]);
+      return await this.#options.dialler.dial(destinationOf(host, port, network), signal);
+    } catch (error) {
+      if (late.signal.aborted) throw late.signal.reason;
+      throw error;
+    } finally {
+      cancelTimer();
+    }
+  }
+
+  /** The longest that one of the ways there may take. */
+  #connectTimeoutMs(hints: readonly Hint[]): number {
+    const extra = hints.map((hint) =>
+      this.#options.dialler.patienceMs(destinationOf(hint.host, hint.port, hint.network)),
+    );
+    return this.#limits.connectTimeoutMs + Math.max(0, ...extra);
   }
 
   /** A socket that is being negotiated: within a time, and destroyed when that fails or another was faster. */
@@ -227,7 +249,7 @@ export class SocketTub implements Tub<Socket>, NegotiatingTub {
     const cancelTimer = this.#options.clock.schedule(timeoutMs, end);
     decided?.addEventListener('abort', end, { once: true });
     try {
-      if (this.#closed) end();
+      if (this.#closed || decided?.aborted === true) end();
       await negotiate(ending.signal);
       this.#negotiating.delete(socket);
     } catch (error) {

@@ -5,6 +5,7 @@
  *
  * @see Tahoe-LAFS src/allmydata/scripts/tahoe_invite.py, create_node.py
  */
+import type { Dialler } from '#client/dialler.js';
 import type { Clock, Random } from '#core/environment.js';
 import { TahoeError } from '#core/errors.js';
 import type { WormholeCode } from '#wire/wormhole/code.js';
@@ -35,6 +36,7 @@ export interface InvitationOptions {
   readonly appId: string;
   readonly random: Random;
   readonly clock: Clock;
+  readonly dialler: Dialler;
   readonly report: (line: string) => Promise<void>;
   readonly signal: AbortSignal;
 }
@@ -78,7 +80,7 @@ export async function joinByCode(code: WormholeCode, options: InvitationOptions)
 }
 
 async function throughWormhole<Result>(
-  { appId, clock, random, relay, signal }: InvitationOptions,
+  { appId, clock, dialler, random, relay, signal }: InvitationOptions,
   code: WormholeCode | undefined,
   talk: (wormhole: Wormhole) => Promise<Result>,
 ): Promise<Result> {
@@ -88,7 +90,8 @@ async function throughWormhole<Result>(
   });
   const either = AbortSignal.any([signal, late.signal]);
   try {
-    const connect = (listener: Parameters<typeof openRelayLink>[1]) => openRelayLink(relay, listener, clock);
+    const connect = (listener: Parameters<typeof openRelayLink>[1]) =>
+      openRelayLink(relay, listener, { clock, dialler });
     const wormhole = await Wormhole.open({ relay, appId, code, random, clock, connect, signal: either });
     let mood: 'happy' | 'errory' = 'errory';
     try {

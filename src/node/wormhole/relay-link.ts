@@ -1,7 +1,12 @@
 /** One WebSocket to a mailbox server: frames of text in and out. Pings tell when it is gone. */
+import { isIP } from 'node:net';
+import type { Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 import WebSocket from 'ws';
+import { destinationOf } from '#client/dialler.js';
+import type { Dialler } from '#client/dialler.js';
 import type { Clock } from '#core/environment.js';
-import { reasonOf, TahoeError } from '#core/errors.js';
+import { isTahoeError, reasonOf, TahoeError } from '#core/errors.js';
 import { FRAME_LENGTH_MAX } from '#wire/wormhole/mailbox-messages.js';
 import { applicationVersion } from '../version.js';
 
@@ -23,13 +28,19 @@ export interface RelayListener {
   readonly closed: (reason: string) => void;
 }
 
-/** @throws ERR_RELAY when nobody answers there, or no mailbox server. */
-export function openRelayLink(url: string, listener: RelayListener, clock: Clock): Promise<RelayLink> {
+/** @throws ERR_RELAY when nobody answers there, or no mailbox server; ERR_PRIVACY when there is no way there. */
+export async function openRelayLink(
+  url: string,
+  listener: RelayListener,
+  { clock, dialler }: { readonly clock: Clock; readonly dialler: Dialler },
+): Promise<RelayLink> {
+  const connection = await dial(url, clock, dialler);
   return new Promise((resolve, reject) => {
     const socket = new WebSocket(url, {
       handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
       maxPayload: FRAME_LENGTH_MAX,
       perMessageDeflate: false,
+      createConnection: () => connection,
       headers: { 'User-Agent': applicationVersion },
     });
     let reason = 'the connection was closed';
@@ -58,6 +69,28 @@ export function openRelayLink(url: string, listener: RelayListener, clock: Clock
       resolve({ send: (text) => socket.send(text), close });
     });
   });
+}
+
+/** What WebSocket is spoken over: with TLS where the address says so. */
+async function dial(url: string, clock: Clock, dialler: Dialler): Promise<Socket> {
+  const { hostname, port, protocol } = new URL(url);
+  const host = hostname.replaceAll(/^\[|\]$/g, '');
+  const isSecure = protocol === 'wss:';
+  const destination = destinationOf(host, port === '' ? (isSecure ? 443 : 80) : Number(port));
+  const late = new AbortController();
+  const cancelTimer = clock.schedule(HANDSHAKE_TIMEOUT_MS + dialler.patienceMs(destination), () => {
+    late.abort();
+  });
+  try {
+    const socket = await dialler.dial(destination, late.signal);
+    return isSecure ? connectTls({ socket, ...(isIP(host) === 0 ? { servername: host } : {}), host }) : socket;
+  } catch (error) {
+    if (isTahoeError(error, 'ERR_PRIVACY')) throw error;
+    const reason = late.signal.aborted ? 'it does not answer' : reasonOf(error);
+    throw new TahoeError('ERR_RELAY', { relay: url, reason }, { cause: error });
+  } finally {
+    cancelTimer();
+  }
 }
 
 function keepAlive(socket: WebSocket, clock: Clock): () => void {

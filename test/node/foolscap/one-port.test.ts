@@ -10,6 +10,7 @@ import { silentLog } from '#core/environment.js';
 import type { Clock } from '#core/environment.js';
 import { systemClock } from '#node/clock.js';
 import { Foolscap } from '#node/foolscap/foolscap.js';
+import { directDialler } from '#node/network/direct-dialler.js';
 import { createStorageApp } from '#storage/app.js';
 import { ConnectionTable } from '#storage/connection-table.js';
 import { createMemoryStore } from '#storage/memory-store.js';
@@ -34,7 +35,13 @@ async function startPort(t: Test, clock: Clock = systemClock): Promise<Port> {
   const identity = await createTlsIdentity();
   const pem = `${identity.cert}\n${identity.key}`;
   const tubId = createHash('sha1').update(new X509Certificate(identity.cert).raw).digest();
-  const foolscap = new Foolscap({ identity: { pem, tubId }, clock, random: seededRandom('tub'), log: silentLog });
+  const foolscap = new Foolscap({
+    identity: { pem, tubId },
+    clock,
+    random: seededRandom('tub'),
+    log: silentLog,
+    dialler: directDialler,
+  });
   const store = createMemoryStore(storeOptions(new ManualClock()));
   const connections = new ConnectionTable();
   const applicationVersion = 'tallac/test';
@@ -138,7 +145,13 @@ t.test('a port for Foolscap alone', async (t) => {
   const tubId = createHash('sha1').update(new X509Certificate(identity.cert).raw).digest();
   const pem = `${identity.cert}\n${identity.key}`;
   const random = seededRandom('tub');
-  const foolscap = new Foolscap({ identity: { pem, tubId }, clock: systemClock, random, log: silentLog });
+  const foolscap = new Foolscap({
+    identity: { pem, tubId },
+    clock: systemClock,
+    random,
+    log: silentLog,
+    dialler: directDialler,
+  });
   const endpoint = { host: '127.0.0.1', port: 0, backlog: undefined, text: 'tcp:0' };
   const connections = new ConnectionTable();
   const listener = await foolscap.listen(endpoint, { option: '[node]tub.port' }, connections);

@@ -13,6 +13,7 @@ import { UpgradingServer } from '#client/foolscap/upgrading-server.js';
 import { systemClock } from '#node/clock.js';
 import { Foolscap } from '#node/foolscap/foolscap.js';
 import { searchNurl } from '#node/foolscap/https-search.js';
+import { directDialler } from '#node/network/direct-dialler.js';
 import { createStorageApp } from '#storage/app.js';
 import { ConnectionTable } from '#storage/connection-table.js';
 import { createMemoryStore } from '#storage/memory-store.js';
@@ -32,7 +33,13 @@ async function foolscapOf(t: Test): Promise<{ foolscap: Foolscap; pem: string; s
   const pem = `${identity.cert}\n${identity.key}`;
   const tubId = createHash('sha1').update(new X509Certificate(identity.cert).raw).digest();
   const random = seededRandom(identity.spkiHash);
-  const foolscap = new Foolscap({ identity: { pem, tubId }, clock: systemClock, random, log: silentLog });
+  const foolscap = new Foolscap({
+    identity: { pem, tubId },
+    clock: systemClock,
+    random,
+    log: silentLog,
+    dialler: directDialler,
+  });
   t.teardown(() => foolscap.close());
   return { foolscap, pem, spkiHash: identity.spkiHash };
 }
@@ -108,19 +115,19 @@ t.test('not where Foolscap is forced', async (t) => {
 
 t.test('the address that is found pins the key of the right certificate', async (t) => {
   const { furl, spkiHash } = await startPair(t);
-  const nurl = await searchNurl(furl, systemClock);
+  const nurl = await searchNurl(furl, systemClock, directDialler);
   t.equal(nurl?.spkiHash, spkiHash);
   t.equal(nurl?.dangerousSwissnum(), swissnum);
   const other = parseFurl(furl.dangerouslyFormat().replace(furl.tubId, 'a'.repeat(32)));
-  t.equal(await searchNurl(other, systemClock), undefined, 'of another tub');
+  t.equal(await searchNurl(other, systemClock, directDialler), undefined, 'of another tub');
   const nowhere = parseFurl(`pb://${furl.tubId}@tcp:127.0.0.1:1/x`);
-  t.equal(await searchNurl(nowhere, systemClock), undefined);
+  t.equal(await searchNurl(nowhere, systemClock, directDialler), undefined);
 });
 
 t.test('a port that speaks Foolscap alone is given up in time', async (t) => {
   const clock = new ManualClock();
   const { serve, sockets } = await startTub(t);
-  const searching = searchNurl(parseFurl(serve('name', objectOf({}))), clock);
+  const searching = searchNurl(parseFurl(serve('name', objectOf({}))), clock, directDialler);
   while (sockets.length === 0) await settle(1);
   await settle();
   clock.advance(5_000);

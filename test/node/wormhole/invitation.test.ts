@@ -8,6 +8,7 @@ import type { InvitationSettings } from '#node/wormhole/invitation.js';
 import { openRelayLink } from '#node/wormhole/relay-link.js';
 import type { RelayListener } from '#node/wormhole/relay-link.js';
 import { Wormhole } from '#node/wormhole/wormhole.js';
+import { directDialler } from '#node/network/direct-dialler.js';
 import { parseWormholeCode } from '#wire/wormhole/code.js';
 import { ManualClock } from '../../fixtures/clock.js';
 import { Relay } from './relay.js';
@@ -49,7 +50,14 @@ async function meet(t: Test, faults: RelayFaults = {}, mistype = (code: string) 
   t.teardown(() => {
     end.abort();
   });
-  const common = { relay: relay.url, appId: 'x', random: nodeRandom, clock: hastyClock(), signal: end.signal };
+  const common = {
+    relay: relay.url,
+    appId: 'x',
+    random: nodeRandom,
+    clock: hastyClock(),
+    dialler: directDialler,
+    signal: end.signal,
+  };
   const report = (line: string): Promise<void> => {
     lines.push(line);
     if (line.startsWith('Invite Code')) tell(line.slice(line.lastIndexOf(' ') + 1));
@@ -122,8 +130,15 @@ t.test('another side that is no side of an invitation', async (t) => {
   const relay = await Relay.start();
   t.teardown(() => relay.close());
   const { signal } = new AbortController();
-  const common = { relay: relay.url, appId: 'x', random: nodeRandom, clock: systemClock, signal };
-  const connect = (listener: RelayListener) => openRelayLink(relay.url, listener, systemClock);
+  const common = {
+    relay: relay.url,
+    appId: 'x',
+    random: nodeRandom,
+    clock: systemClock,
+    dialler: directDialler,
+    signal,
+  };
+  const connect = (listener: RelayListener) => openRelayLink(relay.url, listener, common);
   const stranger = await Wormhole.open({ ...common, connect });
   const joining = joinByCode(parseWormholeCode(await stranger.code()), {
     ...common,
@@ -140,7 +155,7 @@ t.test('nobody there, and nobody coming', async (t) => {
   const { url } = relay;
   const report = (): Promise<void> => Promise.resolve();
   const clock = new ManualClock();
-  const common = { relay: url, appId: 'x', random: nodeRandom, clock, report };
+  const common = { relay: url, appId: 'x', random: nodeRandom, clock, dialler: directDialler, report };
   let tellCode = (): void => undefined;
   const shown = new Promise<void>((resolve) => {
     tellCode = resolve;

@@ -122,13 +122,22 @@ t.test('blocks come in pieces and end', async (t) => {
 });
 
 t.test('furls', async (t) => {
-  const furl = parseFurl(`pb://${tubId}@tcp:host:1,[::1]:2,tcp:[::2]:3,tor:x.onion:4,tcp:no,10.0.0.1:5/swiss`);
+  const furl = parseFurl(
+    `pb://${tubId}@tcp:host:1,[::1]:2,tcp:[::2]:3,tor:x.onion:4,tcp:no,10.0.0.1:5,i2p:y.b32.i2p,i2p:z.i2p:6,i2p:,x:y:7/swiss`,
+  );
   t.strictSame(furl.hints, [
-    { host: 'host', port: 1 },
-    { host: '::1', port: 2 },
-    { host: '::2', port: 3 },
-    { host: '10.0.0.1', port: 5 },
+    { network: 'tcp', host: 'host', port: 1 },
+    { network: 'tcp', host: '::1', port: 2 },
+    { network: 'tcp', host: '::2', port: 3 },
+    { network: 'tor', host: 'x.onion', port: 4 },
+    { network: 'tcp', host: '10.0.0.1', port: 5 },
+    { network: 'i2p', host: 'y.b32.i2p', port: 0 },
+    { network: 'i2p', host: 'z.i2p', port: 6 },
   ]);
+  t.equal(
+    furl.dangerouslyFormat(),
+    `pb://${tubId}@tcp:host:1,tcp:[::1]:2,tcp:[::2]:3,tor:x.onion:4,tcp:10.0.0.1:5,i2p:y.b32.i2p,i2p:z.i2p:6/swiss`,
+  );
   t.equal(furl.tubId, tubId);
   t.equal(furl.dangerousName(), 'swiss');
   t.notMatch(`${String(furl)} ${JSON.stringify(furl)}`, 'swiss');
