@@ -1,6 +1,7 @@
 /**
  * Runs a node in the foreground until it is told to stop: by SIGTERM or SIGINT, or by the end of standard input,
- * which is how programs that start a node let go of it. The line `client running` says that it is up.
+ * which is how programs that start a node let go of it. The line `client running` says that it is up; a service manager
+ * is told as well.
  * @see Tahoe-LAFS docs/running.rst; Gridsync and others wait for that line
  */
 import type { Log } from '#core/environment.js';
@@ -14,6 +15,10 @@ import type { NodeLog } from './log.js';
 import { identifyNodeType, NodeDirectory } from './node-directory.js';
 import { claimPidFile } from './pid-file.js';
 import { LiveSettings, writeReloadReport } from './reload.js';
+import type { ReloadReport } from './reload.js';
+import { systemClock } from './clock.js';
+import { findServiceManager } from './service-manager.js';
+import type { ServiceManager } from './service-manager.js';
 import { readIntroducerSettings } from './introducer-settings.js';
 import { readSettings } from './settings.js';
 import { startNode } from './start.js';
@@ -49,12 +54,18 @@ export async function runNode(options: RunOptions): Promise<number> {
       stderr.write(`the node that ran as process ${String(pidFile.replacedPid)} is gone; its PID file is replaced\n`);
     }
     const load = (): Promise<Configuration> => loadConfiguration(directory, nodeType, environment);
+    const onFailure = (reason: string): boolean =>
+      stderr.write(`warning: the service manager was not told: ${reason}\n`);
+    const manager = findServiceManager(environment, { clock: systemClock, onFailure });
     const start = nodeType === 'introducer' ? startIntroducerIn : startNodeIn;
-    const { log, node, reload } = await start(new NodeDirectory(directory), load, stderr);
-    if (reload !== undefined) stop.onHangUp(reload, log);
+    const isWatched = manager !== undefined;
+    const { log, node, reload } = await start({ directory: new NodeDirectory(directory), load, stderr, isWatched });
+    if (reload !== undefined) stop.onHangUp(() => reloadUnder(manager, reload), log);
     stdout.write(`${nodeType} running\n`);
+    await manager?.ready('serving');
+    manager?.watch(node.problem);
     log.info('node stops', { reason: await stop.requested });
-    await node.close();
+    await Promise.all([manager?.stopping(), node.close()]);
     log.close();
     return 0;
   } finally {
@@ -68,14 +79,25 @@ interface Started {
   readonly node: RunningNode;
   readonly log: NodeLog;
   /** Reads the configuration again, where that changes anything. */
-  readonly reload?: () => Promise<void>;
+  readonly reload?: () => Promise<ReloadReport>;
 }
 
-async function startNodeIn(
-  directory: NodeDirectory,
-  load: () => Promise<Configuration>,
-  stderr: NodeJS.WritableStream,
-): Promise<Started> {
+/** What a node is started with. */
+interface Start {
+  readonly directory: NodeDirectory;
+  readonly load: () => Promise<Configuration>;
+  readonly stderr: NodeJS.WritableStream;
+  /** Whether somebody waits for signs of life. */
+  readonly isWatched: boolean;
+}
+
+async function reloadUnder(manager: ServiceManager | undefined, reload: () => Promise<ReloadReport>): Promise<void> {
+  await manager?.reloading();
+  const { problem } = await reload();
+  await manager?.ready(problem === undefined ? 'serving' : `serving with the configuration of before: ${problem}`);
+}
+
+async function startNodeIn({ directory, load, stderr, isWatched }: Start): Promise<Started> {
   const read = async () => {
     const configuration = await load();
     return { configuration, settings: readSettings(configuration, directory.path) };
@@ -84,17 +106,22 @@ async function startNodeIn(
   for (const warning of settings.warnings) stderr.write(`warning: ${warning}\n`);
   const log = createLog(settings.logLevel);
   const live = new LiveSettings(configuration, settings);
-  const node = await startNode({ directory, configuration, settings, live, log });
-  return { log, node, reload: async () => writeReloadReport(directory.path, await live.reload(read, log)) };
+  const node = await startNode({ directory, configuration, settings, live, log, isWatched });
+  const reload = async (): Promise<ReloadReport> => {
+    const report = await live.reload(read, log);
+    await writeReloadReport(directory.path, report);
+    return report;
+  };
+  return { log, node, reload };
 }
 
 /** Loaded only where it runs. */
-async function startIntroducerIn(directory: NodeDirectory, load: () => Promise<Configuration>): Promise<Started> {
+async function startIntroducerIn({ directory, load, isWatched }: Start): Promise<Started> {
   const { startIntroducer } = await import('./start-introducer.js');
   const configuration = await load();
   const settings = readIntroducerSettings(configuration);
   const log = createLog(settings.logLevel);
-  return { log, node: await startIntroducer({ directory, configuration, settings, log }) };
+  return { log, node: await startIntroducer({ directory, configuration, settings, log, isWatched }) };
 }
 
 interface StopRequests {
