@@ -75,5 +75,9 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
   'debug dump-cap': ['tallac debug dump-cap URI:CHK:…'],
   'debug find-shares': ['tallac debug find-shares aaaaaaaaaaaaaaaaaaaaaaaaaa ~/storage1 ~/storage2'],
   'debug catalog-shares': ['tallac debug catalog-shares ~/storage'],
+  'debug flogtool': [
+    'tallac debug flogtool dump ~/.tahoe/logs/incidents/incident-…',
+    'tallac debug flogtool filter --above=WEIRD logs/tallac.log weird.flog',
+  ],
   'debug corrupt-share': ['tallac debug corrupt-share /tmp/copy-of-a-share'],
 };

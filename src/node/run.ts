@@ -11,7 +11,9 @@ import type { Configuration } from './config/configuration.js';
 import { loadConfiguration } from './config/load.js';
 import type { EnvironmentVariables } from './config/load.js';
 import { createLog } from './log.js';
-import type { NodeLog } from './log.js';
+import type { LogLevel, NodeLog } from './log.js';
+import type { LogDestination } from './logs/destination.js';
+import { keepLogs } from './logs/keep-logs.js';
 import { identifyNodeType, NodeDirectory } from './node-directory.js';
 import { claimPidFile } from './pid-file.js';
 import { LiveSettings, writeReloadReport } from './reload.js';
@@ -20,7 +22,7 @@ import { systemClock } from './clock.js';
 import { findServiceManager } from './service-manager.js';
 import type { ServiceManager } from './service-manager.js';
 import { readIntroducerSettings } from './introducer-settings.js';
-import { readSettings } from './settings.js';
+import { readLogFiles, readSettings } from './settings.js';
 import { startNode } from './start.js';
 import type { RunningNode } from './start.js';
 
@@ -34,6 +36,8 @@ export interface RunOptions {
   readonly environment: EnvironmentVariables;
   /** Whether to go on when standard input ends. */
   readonly allowStdinClose: boolean;
+  /** Where the log goes beside standard output and what the configuration says. */
+  readonly logDestinations?: readonly LogDestination[];
   readonly stdin: NodeJS.ReadableStream;
   readonly stdout: NodeJS.WritableStream;
   readonly stderr: NodeJS.WritableStream;
@@ -44,7 +48,7 @@ export interface RunOptions {
  * @throws ERR_NOT_A_NODE, ERR_ALREADY_RUNNING, and what keeps a node from starting.
  */
 export async function runNode(options: RunOptions): Promise<number> {
-  const { directory, environment, stdout, stderr } = options;
+  const { directory, environment, logDestinations = [], stdout, stderr } = options;
   tuneCollector();
   const nodeType = await identifyNodeType(directory);
   const pidFile = await claimPidFile(directory);
@@ -59,7 +63,13 @@ export async function runNode(options: RunOptions): Promise<number> {
     const manager = findServiceManager(environment, { clock: systemClock, onFailure });
     const start = nodeType === 'introducer' ? startIntroducerIn : startNodeIn;
     const isWatched = manager !== undefined;
-    const { log, node, reload } = await start({ directory: new NodeDirectory(directory), load, stderr, isWatched });
+    const { log, node, reload } = await start({
+      directory: new NodeDirectory(directory),
+      load,
+      stderr,
+      isWatched,
+      logDestinations,
+    });
     if (reload !== undefined) stop.onHangUp(() => reloadUnder(manager, reload), log);
     stdout.write(`${nodeType} running\n`);
     await manager?.ready('serving');
@@ -89,6 +99,25 @@ interface Start {
   readonly stderr: NodeJS.WritableStream;
   /** Whether somebody waits for signs of life. */
   readonly isWatched: boolean;
+  readonly logDestinations: readonly LogDestination[];
+}
+
+/** The log on standard output, in files, and its incidents. */
+function openLog(
+  level: LogLevel,
+  configuration: Configuration,
+  { directory: { path: directory }, logDestinations }: Start,
+): NodeLog {
+  const log = createLog(level);
+  const destinations = [...logDestinations, ...readLogFiles(configuration, directory)];
+  const end = keepLogs(log, { directory, destinations, clock: systemClock });
+  return {
+    ...log,
+    close: () => {
+      end();
+      log.close();
+    },
+  };
 }
 
 async function reloadUnder(manager: ServiceManager | undefined, reload: () => Promise<ReloadReport>): Promise<void> {
@@ -97,14 +126,15 @@ async function reloadUnder(manager: ServiceManager | undefined, reload: () => Pr
   await manager?.ready(problem === undefined ? 'serving' : `serving with the configuration of before: ${problem}`);
 }
 
-async function startNodeIn({ directory, load, stderr, isWatched }: Start): Promise<Started> {
+async function startNodeIn(start: Start): Promise<Started> {
+  const { directory, load, stderr, isWatched } = start;
   const read = async () => {
     const configuration = await load();
     return { configuration, settings: readSettings(configuration, directory.path) };
   };
   const { configuration, settings } = await read();
   for (const warning of settings.warnings) stderr.write(`warning: ${warning}\n`);
-  const log = createLog(settings.logLevel);
+  const log = openLog(settings.logLevel, configuration, start);
   const live = new LiveSettings(configuration, settings);
   const node = await startNode({ directory, configuration, settings, live, log, isWatched });
   const reload = async (): Promise<ReloadReport> => {
@@ -116,11 +146,12 @@ async function startNodeIn({ directory, load, stderr, isWatched }: Start): Promi
 }
 
 /** Loaded only where it runs. */
-async function startIntroducerIn({ directory, load, isWatched }: Start): Promise<Started> {
+async function startIntroducerIn(start: Start): Promise<Started> {
+  const { directory, load, isWatched } = start;
   const { startIntroducer } = await import('./start-introducer.js');
   const configuration = await load();
   const settings = readIntroducerSettings(configuration);
-  const log = createLog(settings.logLevel);
+  const log = openLog(settings.logLevel, configuration, start);
   return { log, node: await startIntroducer({ directory, configuration, settings, log, isWatched }) };
 }
 

@@ -5,7 +5,7 @@
 import { quotePath } from '#node/quoted-path.js';
 import { runNode } from '#node/run.js';
 import type { CommandModule } from '../context.js';
-import { chooseDirectory } from '../directory-choice.js';
+import { chooseDirectory, resolveLocal } from '../directory-choice.js';
 import { writeLine } from '../output.js';
 
 interface RunWords {
@@ -31,6 +31,11 @@ export const command: CommandModule = {
     const directory = chooseDirectory({ argument: command.args[0], basedir }, context);
     const { programName, environment, stdin, stdout, stderr } = context;
     if (!context.isQuiet) await writeLine(stdout, `'${programName} run' in ${quotePath(directory)}`);
-    return runNode({ directory, environment, allowStdinClose: allowStdinClose === true, stdin, stdout, stderr });
+    const logDestinations = (context.logDestinations ?? []).map((destination) => ({
+      ...destination,
+      path: resolveLocal(destination.path, context),
+    }));
+    const streams = { stdin, stdout, stderr };
+    return runNode({ directory, environment, allowStdinClose: allowStdinClose === true, logDestinations, ...streams });
   },
 };
