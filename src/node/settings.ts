@@ -219,6 +219,9 @@ function listWarnings(configuration: Configuration): readonly string[] {
   const warnings = configuration
     .withoutEffect()
     .map((name) => (name === gatherer ? NO_GATHERER : `${name} is set and has no effect in this version`));
+  for (const section of configuration.pluginSections()) {
+    warnings.push(`[${section}] is of a storage plugin; none is known, so it has no effect`);
+  }
   const happy = configuration.get(options.sharesHappy);
   const total = configuration.get(options.sharesTotal);
   if (happy > total) {

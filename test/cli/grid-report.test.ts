@@ -24,6 +24,7 @@ const server = {
   latencyMs: 12.5,
   availableSpace: 5_000_000_000,
   clockOffsetMs: 0,
+  plugins: [],
   certificate: 'valid',
   certificateExpiryMs: 1_700_000_000_000,
 } as const;

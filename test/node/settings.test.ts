@@ -207,6 +207,16 @@ enabled = true
   t.end();
 });
 
+t.test('sections of storage plugins are warned of, as long as no plugin is asked for', (t) => {
+  const text = '[storageclient.plugins.zkap]\nanything = 1\n[storageserver.plugins.x]\n';
+  t.strictSame(readSettings(configure(text), '/n').warnings, [
+    '[storageclient.plugins.zkap] is of a storage plugin; none is known, so it has no effect',
+    '[storageserver.plugins.x] is of a storage plugin; none is known, so it has no effect',
+  ]);
+  t.throws(() => readSettings(configure(`${text}[storage]\nplugins = x\n`), '/n'), /\[storage\]plugins: no storage/);
+  t.end();
+});
+
 t.test('a node refuses to start with one sentence', (t) => {
   const refused: [text: string, message: string | RegExp][] = [
     [
