@@ -67,6 +67,8 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
   completion: ['tallac completion bash > ~/.local/share/bash-completion/completions/tallac'],
   'config explain': ['tallac config explain client.shares.needed', 'tallac config explain web.port'],
   'config render': ['tallac config render', 'tallac -d ~/storage config render --set'],
+  'config set': ['tallac config set client.shares.needed 2', 'tallac config set client.helper.furl - < helper.furl'],
+  'config unset': ['tallac config unset client.shares.needed'],
   'storage usage': ['tallac storage usage ~/storage'],
   'storage scrub': ['tallac storage scrub ~/storage'],
   'storage expire': ['tallac storage expire ~/storage'],

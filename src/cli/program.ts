@@ -110,7 +110,7 @@ export const commandEntries: readonly (CommandEntry | CommandGroup)[] = [
   },
   {
     name: 'config',
-    summary: 'explain and show the configuration of a node',
+    summary: 'explain, show and change the configuration of a node',
     entries: [
       {
         name: 'explain',
@@ -121,6 +121,12 @@ export const commandEntries: readonly (CommandEntry | CommandGroup)[] = [
         name: 'render',
         summary: 'print the configuration as the node reads it',
         load: () => import('./commands/config-render.js'),
+      },
+      { name: 'set', summary: 'give an option a value', load: () => import('./commands/config-set.js') },
+      {
+        name: 'unset',
+        summary: 'take an option back to its default',
+        load: () => import('./commands/config-unset.js'),
       },
     ],
   },

@@ -33,8 +33,8 @@ export interface ReportedServer {
   readonly availableSpace: number | null;
   /** By how much its clock is ahead of this node's, to the second. */
   readonly clockOffsetMs: number | null;
-  /** Storage plugins it is offered by, which are not supported. */
-  readonly plugins: readonly string[];
+  /** Storage plugins it is offered by, which are not supported. Older nodes do not tell. */
+  readonly plugins?: readonly string[];
   readonly certificate: Server['certificate'];
   readonly certificateExpiryMs: number | null;
 }
