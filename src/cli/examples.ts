@@ -11,6 +11,7 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
   ],
   'create-client': [
     'tallac create-client --introducer=pb://… --shares-needed=1 --shares-happy=2 --shares-total=3',
+    'tallac create-client --introducer=pb://… --servers=5',
     'tallac create-client --join=4-purple-sausages',
   ],
   'create-introducer': ['tallac create-introducer --listen=tcp --hostname=grid.example.org ~/introducer'],
