@@ -14,6 +14,7 @@ import { createLog } from './log.js';
 import type { LogLevel, NodeLog } from './log.js';
 import type { LogDestination } from './logs/destination.js';
 import { keepLogs } from './logs/keep-logs.js';
+import { RotatingFile } from './logs/rotating-file.js';
 import { identifyNodeType, NodeDirectory } from './node-directory.js';
 import { claimPidFile } from './pid-file.js';
 import { LiveSettings, writeReloadReport } from './reload.js';
@@ -38,6 +39,8 @@ export interface RunOptions {
   readonly allowStdinClose: boolean;
   /** Where the log goes beside standard output and what the configuration says. */
   readonly logDestinations?: readonly LogDestination[];
+  /** Takes the log in the place of standard output. */
+  readonly mainLog?: LogDestination | undefined;
   readonly stdin: NodeJS.ReadableStream;
   readonly stdout: NodeJS.WritableStream;
   readonly stderr: NodeJS.WritableStream;
@@ -48,7 +51,7 @@ export interface RunOptions {
  * @throws ERR_NOT_A_NODE, ERR_ALREADY_RUNNING, and what keeps a node from starting.
  */
 export async function runNode(options: RunOptions): Promise<number> {
-  const { directory, environment, logDestinations = [], stdout, stderr } = options;
+  const { directory, environment, logDestinations = [], mainLog, stdout, stderr } = options;
   tuneCollector();
   const nodeType = await identifyNodeType(directory);
   const pidFile = await claimPidFile(directory);
@@ -69,6 +72,7 @@ export async function runNode(options: RunOptions): Promise<number> {
       stderr,
       isWatched,
       logDestinations,
+      mainLog,
     });
     if (reload !== undefined) stop.onHangUp(() => reloadUnder(manager, reload), log);
     stdout.write(`${nodeType} running\n`);
@@ -100,15 +104,17 @@ interface Start {
   /** Whether somebody waits for signs of life. */
   readonly isWatched: boolean;
   readonly logDestinations: readonly LogDestination[];
+  readonly mainLog: LogDestination | undefined;
 }
 
 /** The log on standard output, in files, and its incidents. */
 function openLog(
   level: LogLevel,
   configuration: Configuration,
-  { directory: { path: directory }, logDestinations }: Start,
+  { directory: { path: directory }, logDestinations, mainLog }: Start,
 ): NodeLog {
-  const log = createLog(level);
+  const file = mainLog && new RotatingFile(mainLog);
+  const log = createLog(level, file && { write: (lines) => void file.write(lines.trimEnd()) });
   const destinations = [...logDestinations, ...readLogFiles(configuration, directory)];
   const end = keepLogs(log, { directory, destinations, clock: systemClock });
   return {
@@ -116,6 +122,7 @@ function openLog(
     close: () => {
       end();
       log.close();
+      file?.close();
     },
   };
 }

@@ -55,15 +55,20 @@ export class RotatingFile {
     const { path, rotatedFilesMax } = this.#destination;
     this.close();
     this.#size = 0;
-    const nameOf = (number: number): string => (number === 0 ? path : `${path}.${String(number)}`);
-    rmSync(nameOf(rotatedFilesMax), { force: true });
-    for (let number = rotatedFilesMax; number > 0; number--) {
-      try {
-        renameSync(nameOf(number - 1), nameOf(number));
-      } catch {
-        // A number that is not there yet.
-      }
-    }
+    turnOver(path, rotatedFilesMax);
     this.#descriptor = this.#open();
+  }
+}
+
+/** Renames a file to PATH.1, that one to PATH.2, and so on; of these so many are kept. @throws what the system throws. */
+export function turnOver(path: string, rotatedFilesMax: number): void {
+  const nameOf = (number: number): string => (number === 0 ? path : `${path}.${String(number)}`);
+  rmSync(nameOf(rotatedFilesMax), { force: true });
+  for (let number = rotatedFilesMax; number > 0; number--) {
+    try {
+      renameSync(nameOf(number - 1), nameOf(number));
+    } catch {
+      // A number that is not there yet.
+    }
   }
 }
