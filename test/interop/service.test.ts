@@ -3,7 +3,7 @@
  * and what systemd's own programs say of the unit file.
  */
 import { spawn, spawnSync } from 'node:child_process';
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -57,7 +57,7 @@ class Messages {
   }
 }
 
-async function nodeUnderSystemd(t: Test, webPort: string) {
+async function nodeUnderSystemd(t: Test, ...words: readonly string[]) {
   const [python, notify] = [findProgram(t, 'python3'), findProgram(t, 'systemd-notify')];
   if (python === undefined || notify === undefined) return undefined;
   const directory = await temporaryDirectory(t);
@@ -66,7 +66,7 @@ async function nodeUnderSystemd(t: Test, webPort: string) {
   t.teardown(() => listener.kill('SIGKILL'));
   await new Promise((resolve) => listener.stdout.once('readable', resolve));
   const messages = new Messages(listener.stdout);
-  await runInPlace(['create-client', `--webport=${webPort}`, 'node'], directory);
+  await runInPlace([...words, 'node'], directory);
   const environment = { NOTIFY_SOCKET: socket, WATCHDOG_USEC };
   const node = startProgram(['run', '--allow-stdin-close', 'node'], { directory, environment });
   t.teardown(() => node.kill('SIGKILL'));
@@ -74,7 +74,7 @@ async function nodeUnderSystemd(t: Test, webPort: string) {
 }
 
 t.test('start, reload, a reload that is refused, stop: the exact order', async (t) => {
-  const started = await nodeUnderSystemd(t, 'tcp:0:interface=127.0.0.1');
+  const started = await nodeUnderSystemd(t, 'create-client', '--webport=tcp:0:interface=127.0.0.1');
   if (started === undefined) return;
   const { directory, ended, messages, node } = started;
   t.equal(await messages.next(), 'READY=1 STATUS=serving', 'nothing comes before it');
@@ -95,7 +95,7 @@ t.test('start, reload, a reload that is refused, stop: the exact order', async (
 });
 
 t.test('a node that hangs gives no sign of life, also one without a gateway', async (t) => {
-  const started = await nodeUnderSystemd(t, 'none');
+  const started = await nodeUnderSystemd(t, 'create-client', '--webport=none');
   if (started === undefined) return;
   const { ended, messages, node } = started;
   t.equal(await messages.next(), 'READY=1 STATUS=serving');
@@ -105,6 +105,25 @@ t.test('a node that hangs gives no sign of life, also one without a gateway', as
   t.pass('systemd would have ended it by now');
   node.kill('SIGCONT');
   t.equal(await messages.next(), 'WATCHDOG=1', 'it was only asleep');
+  node.kill('SIGTERM');
+  t.equal(await messages.nextWord(), 'STOPPING=1 STATUS=stopping');
+  t.match(await ended, { status: 0 });
+});
+
+t.test('a node that is not well gives none either, and says why', async (t) => {
+  const storage = ['create-node', '--webport=none', '--listen=tcp', '--hostname=127.0.0.1'];
+  const started = await nodeUnderSystemd(t, ...storage);
+  if (started === undefined) return;
+  const { directory, ended, messages, node } = started;
+  t.equal(await messages.next(), 'READY=1 STATUS=serving');
+  t.equal(await messages.next(), 'WATCHDOG=1');
+  await rename(join(directory, 'node/storage'), join(directory, 'gone'));
+  t.match(await messages.nextWord(), /^STATUS=not well: the share store's disk: /);
+  t.match(await messages.next(), /^STATUS=not well/, 'and no sign of life meanwhile');
+  await rename(join(directory, 'gone'), join(directory, 'node/storage'));
+  let message = await messages.next();
+  while (message.startsWith('STATUS=not well')) message = await messages.next();
+  t.equal(message, 'WATCHDOG=1');
   node.kill('SIGTERM');
   t.equal(await messages.nextWord(), 'STOPPING=1 STATUS=stopping');
   t.match(await ended, { status: 0 });
