@@ -5,6 +5,7 @@
 import type { Readable, Writable } from 'node:stream';
 import type { Command } from 'commander';
 import type { Clock } from '#core/environment.js';
+import type { LogDestination } from '#node/logs/destination.js';
 
 /** Where lines for people go; a terminal says so and how wide it is. */
 export type MessageStream = Writable & { readonly isTTY?: boolean; readonly columns?: number };
@@ -33,6 +34,8 @@ export interface CommandContext extends Surroundings {
   /** Where invitations are exchanged, and under which name; undefined when that was not given. */
   readonly wormholeServer?: string | undefined;
   readonly wormholeAppId?: string | undefined;
+  /** Where the log goes beside standard output, as --eliot-destination said. */
+  readonly logDestinations?: readonly LogDestination[];
 }
 
 /** A module under commands/ exports one of these as `command`. */

@@ -32,6 +32,7 @@ export function describeCreation(command: Command): void {
       '-p, --webport <endpoint>',
       'where the gateway listens; none for no gateway (default: tcp:3456:interface=127.0.0.1)',
     )
+    .option('--servers <count>', 'how many storage servers the grid has; shares are made to fit them')
     .option('--shares-needed <count>', 'how many shares a file can be read from (default: 3)')
     .option('--shares-happy <count>', 'over how many servers an upload must spread (default: 7)')
     .option('--shares-total <count>', 'how many shares are made of a file (default: 10)')

@@ -11,6 +11,7 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
   ],
   'create-client': [
     'tallac create-client --introducer=pb://… --shares-needed=1 --shares-happy=2 --shares-total=3',
+    'tallac create-client --introducer=pb://… --servers=5',
     'tallac create-client --join=4-purple-sausages',
   ],
   'create-introducer': ['tallac create-introducer --listen=tcp --hostname=grid.example.org ~/introducer'],
@@ -67,6 +68,8 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
   completion: ['tallac completion bash > ~/.local/share/bash-completion/completions/tallac'],
   'config explain': ['tallac config explain client.shares.needed', 'tallac config explain web.port'],
   'config render': ['tallac config render', 'tallac -d ~/storage config render --set'],
+  'config set': ['tallac config set client.shares.needed 2', 'tallac config set client.helper.furl - < helper.furl'],
+  'config unset': ['tallac config unset client.shares.needed'],
   'storage usage': ['tallac storage usage ~/storage'],
   'storage scrub': ['tallac storage scrub ~/storage'],
   'storage expire': ['tallac storage expire ~/storage'],
@@ -75,5 +78,9 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
   'debug dump-cap': ['tallac debug dump-cap URI:CHK:…'],
   'debug find-shares': ['tallac debug find-shares aaaaaaaaaaaaaaaaaaaaaaaaaa ~/storage1 ~/storage2'],
   'debug catalog-shares': ['tallac debug catalog-shares ~/storage'],
+  'debug flogtool': [
+    'tallac debug flogtool dump ~/.tahoe/logs/incidents/incident-…',
+    'tallac debug flogtool filter --above=WEIRD logs/tallac.log weird.flog',
+  ],
   'debug corrupt-share': ['tallac debug corrupt-share /tmp/copy-of-a-share'],
 };

@@ -43,7 +43,13 @@ export async function start(directory: string, context: CommandContext): Promise
     await writeLine(stderr, `the node in ${quotePath(directory)} is already running as process ${String(running)}`);
     return FAILURE;
   }
-  const words = [fileURLToPath(new URL('main.js', import.meta.url)), 'run', '--allow-stdin-close', directory];
+  const words = [
+    fileURLToPath(new URL('main.js', import.meta.url)),
+    'run',
+    '--allow-stdin-close',
+    '--background',
+    directory,
+  ];
   const pid = await startInBackground(directory, [process.execPath, ...words], { clock, timeoutMs: START_MS });
   if (!isQuiet) await writeLine(stdout, `the node in ${quotePath(directory)} runs as process ${String(pid)}`);
   return SUCCESS;

@@ -6,6 +6,7 @@
  * @see Tahoe-LAFS docs/frontends/CLI.rst
  */
 import { Command, CommanderError, Option } from 'commander';
+import { destinationHelp, parseDestination } from '#node/logs/destination.js';
 import type { CommandContext, CommandModule, Surroundings } from './context.js';
 import { examples } from './examples.js';
 import { FAILURE, SUCCESS } from './exit-status.js';
@@ -109,7 +110,7 @@ export const commandEntries: readonly (CommandEntry | CommandGroup)[] = [
   },
   {
     name: 'config',
-    summary: 'explain and show the configuration of a node',
+    summary: 'explain, show and change the configuration of a node',
     entries: [
       {
         name: 'explain',
@@ -120,6 +121,12 @@ export const commandEntries: readonly (CommandEntry | CommandGroup)[] = [
         name: 'render',
         summary: 'print the configuration as the node reads it',
         load: () => import('./commands/config-render.js'),
+      },
+      { name: 'set', summary: 'give an option a value', load: () => import('./commands/config-set.js') },
+      {
+        name: 'unset',
+        summary: 'take an option back to its default',
+        load: () => import('./commands/config-unset.js'),
       },
     ],
   },
@@ -207,6 +214,11 @@ export const commandEntries: readonly (CommandEntry | CommandGroup)[] = [
         load: () => import('./commands/debug-catalog-shares.js'),
       },
       {
+        name: 'flogtool',
+        summary: 'read incidents and log files',
+        load: () => import('./commands/debug-flogtool.js'),
+      },
+      {
         name: 'corrupt-share',
         summary: 'flip a bit in a share file',
         load: () => import('./commands/debug-corrupt-share.js'),
@@ -218,7 +230,7 @@ export const commandEntries: readonly (CommandEntry | CommandGroup)[] = [
 interface GlobalOptions {
   readonly nodeDirectory?: string;
   readonly quiet?: boolean;
-  readonly eliotDestination?: string;
+  readonly eliotDestination?: readonly string[];
   readonly wormholeServer?: string;
   readonly wormholeInviteAppid?: string;
 }
@@ -256,7 +268,13 @@ function createProgram(surroundings: Surroundings, run: Run): Command {
     .option('-q, --quiet', 'print nothing but what is asked for, and errors')
     .option('--wormhole-server <url>', 'the mailbox server of invitations (default: that of Tahoe-LAFS)')
     .addOption(new Option('--wormhole-invite-appid <name>').hideHelp())
-    .addOption(new Option('--eliot-destination <destination>').hideHelp())
+    .addOption(
+      new Option(
+        '--eliot-destination <destination>',
+        'also log to a file, such as file:PATH; may be repeated',
+      ).argParser((word: string, words: readonly string[] | undefined) => [...(words ?? []), word]),
+    )
+    .option('--help-eliot-destinations', 'say what destinations there are')
     .version(versionLine, '-V, --version', 'print the version')
     .option('--version-and-path', 'print the version, and where this program is')
     .helpOption('-h, --help', 'print this help')
@@ -272,6 +290,10 @@ function createProgram(surroundings: Surroundings, run: Run): Command {
   program.on('option:version-and-path', () => {
     stdout.write(`${versionAndPath()}\n`);
     throw new CommanderError(0, 'commander.version', versionLine);
+  });
+  program.on('option:help-eliot-destinations', () => {
+    stdout.write(destinationHelp);
+    throw new CommanderError(0, 'commander.help', destinationHelp);
   });
   for (const entry of commandEntries) addCommand(program, entry);
   program
@@ -309,7 +331,7 @@ async function loadCommand(program: Command, command: Command, surroundings: Sur
   const shown = examples[pathOf(command).join(' ')] ?? [];
   if (shown.length > 0) command.addHelpText('after', `\nExamples:\n${shown.map((line) => `  ${line}\n`).join('')}`);
   command.action(async () => {
-    run.status = await module.run(command, contextOf(program, surroundings));
+    run.status = await module.run(command, contextOf(program, surroundings, command));
   });
 }
 
@@ -318,15 +340,17 @@ function groupOf(command: Command | null): readonly CommandEntry[] {
   return group !== undefined && 'entries' in group ? group.entries : [];
 }
 
-function contextOf(program: Command, surroundings: Surroundings): CommandContext {
+function contextOf(program: Command, surroundings: Surroundings, command: Command): CommandContext {
   const { nodeDirectory, quiet, eliotDestination, wormholeInviteAppid, wormholeServer } = program.opts<GlobalOptions>();
-  if (eliotDestination !== undefined) {
-    surroundings.stderr.write('warning: --eliot-destination has no effect: the log goes to standard output\n');
+  const logDestinations = (eliotDestination ?? []).map(parseDestination);
+  if (logDestinations.length > 0 && command.name() !== 'run') {
+    surroundings.stderr.write('warning: --eliot-destination has no effect: only nodes have a log\n');
   }
   return {
     ...surroundings,
     nodeDirectory,
     isQuiet: quiet === true,
+    logDestinations,
     wormholeServer,
     wormholeAppId: wormholeInviteAppid,
   };

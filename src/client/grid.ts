@@ -24,6 +24,8 @@ export interface KnownServer {
   readonly origin?: string;
   /** How it is reached; HTTPS unless it says otherwise. */
   readonly dialect?: 'https' | 'foolscap';
+  /** Storage plugins it is offered by. */
+  readonly plugins?: readonly string[];
 }
 
 /** What a grid is made of. */
@@ -55,6 +57,8 @@ export interface ServerStatus {
   readonly availableSpace: number | bigint | undefined;
   readonly version: string | undefined;
   readonly lastReceivedDataMs: number | undefined;
+  /** Storage plugins it is offered by, which are not supported. */
+  readonly plugins: readonly string[];
   /** How it is reached. */
   readonly dialect: 'https' | 'foolscap' | 'none';
   /** Whether it was announced for Foolscap alone and is reached over HTTPS all the same. */
@@ -74,6 +78,11 @@ export interface ServerStatus {
 const FIRST_POLLS_AT_ONCE = 32;
 const FIRST_POLLS_PAUSE_MS = 50;
 const UNSUPPORTED = 'unsupported: it has no address (NURL) for HTTPS that can be used';
+
+function unsupported(plugins: readonly string[]): string {
+  if (plugins.length === 0) return UNSUPPORTED;
+  return `unsupported: it is offered only by storage plugins (${plugins.join(', ')}), of which none is known`;
+}
 
 /** Polls its servers from its construction until `close`. */
 export class Grid {
@@ -137,13 +146,14 @@ export class Grid {
   /** All known servers, in the order they were announced. */
   status(): ServerStatus[] {
     const { permission } = this.#options;
-    return this.#known.map(({ dialect: announced = 'https', identity, member, origin = '' }) => ({
+    return this.#known.map(({ dialect: announced = 'https', identity, member, origin = '', plugins = [] }) => ({
       serverId: identity.serverId,
       shortName: shortNameOf(identity.serverId),
       nickname: identity.nickname,
       supported: member !== undefined,
       connected: member?.connected ?? false,
-      connectionStatus: member?.connectionStatus ?? UNSUPPORTED,
+      connectionStatus: member?.connectionStatus ?? unsupported(plugins),
+      plugins,
       availableSpace: member?.version?.availableSpace,
       version: member?.version?.applicationVersion,
       lastReceivedDataMs: member?.lastReceivedDataMs,

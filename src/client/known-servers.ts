@@ -74,6 +74,7 @@ export class KnownServers {
         server: one.server,
         origin: source.name,
         dialect: this.#dialectOf(announcement),
+        plugins: announcement.plugins ?? [],
       };
     });
     this.#opened = opened;

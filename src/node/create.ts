@@ -14,6 +14,8 @@ import type { NodeType } from './config/schema.js';
 import { createFileOnce, fileError, syncDirectory, systemCode } from './durable-file.js';
 import type { ConfigurationSection, HiddenListener, TorWords } from './network/hidden-listener.js';
 import { NodeDirectory, PRIVATE_MODE, PUBLIC_MODE, markerName } from './node-directory.js';
+import { proposeEncoding } from './encoding-advice.js';
+import type { EncodingCounts } from './encoding-advice.js';
 import { quotePath } from './quoted-path.js';
 import { renderIntroducerTemplate, renderTemplate } from './template.js';
 import type { InvitationSettings } from './wormhole/invitation.js';
@@ -25,6 +27,8 @@ export interface CreateClientOptions {
   readonly introducer?: string | undefined;
   /** `none` for no gateway. */
   readonly webport?: string | undefined;
+  /** How many servers the grid has: shares are then made to fit. */
+  readonly servers?: string | undefined;
   readonly sharesNeeded?: string | undefined;
   readonly sharesHappy?: string | undefined;
   readonly sharesTotal?: string | undefined;
@@ -100,20 +104,26 @@ export async function createNode(
 }
 
 function templateOf(options: CreateNodeOptions, { sections, tubPort, tubLocation }: Location): string {
+  const { needed, happy, total } = encodingOf(options);
   return renderTemplate({
     nickname: options.nickname ?? '',
     webPort: webPortOf(options),
     tubPort,
     tubLocation,
-    sharesNeeded: options.sharesNeeded ?? '3',
-    sharesHappy: options.sharesHappy ?? '7',
-    sharesTotal: options.sharesTotal ?? '10',
+    sharesNeeded: options.sharesNeeded ?? String(needed),
+    sharesHappy: options.sharesHappy ?? String(happy),
+    sharesTotal: options.sharesTotal ?? String(total),
     storageEnabled: options.noStorage !== true,
     storageDir: options.storageDir === '' ? undefined : options.storageDir,
     helperEnabled: options.helper === true,
     hidesAddress: options.hideIp === true,
     sections,
   });
+}
+
+/** What fits the servers; the reference's own where nobody says how many there are. */
+function encodingOf({ servers }: CreateClientOptions): EncodingCounts {
+  return servers === undefined ? { needed: 3, happy: 7, total: 10 } : proposeEncoding(Number(servers));
 }
 
 /**
@@ -200,6 +210,8 @@ function requireClientOptions(options: CreateClientOptions): void {
   for (const [name, given] of Object.entries(shares)) {
     if (given !== undefined && !/^[+-]?[0-9]+$/.test(given)) throw usage(`--${name} must be an integer`);
   }
+  if (options.servers !== undefined && !/^[1-9][0-9]{0,3}$/.test(options.servers))
+    throw usage('--servers must be the number of storage servers, 1 or more');
   const webPort = webPortOf(options);
   const parsed = webPort === '' ? undefined : parseEndpoint(webPort);
   if (parsed !== undefined && 'problem' in parsed) throw usage(`--webport: ${parsed.problem}`);
@@ -338,8 +350,16 @@ async function writeDirectory(
   });
 }
 
-function reportLines(path: string, { introducer, nickname }: CreateClientOptions): readonly string[] {
+function reportLines(path: string, options: CreateClientOptions): readonly string[] {
+  const { introducer, nickname, servers } = options;
   const lines = [`Node created in ${quotePath(path)}`];
+  if (servers !== undefined) {
+    const { needed, happy, total } = encodingOf(options);
+    const [n, h, t] = [options.sharesNeeded ?? needed, options.sharesHappy ?? happy, options.sharesTotal ?? total];
+    lines.push(
+      ` For ${servers} servers: ${String(t)} shares of a file, any ${String(n)} give it back, over at least ${String(h)} servers.`,
+    );
+  }
   if (!isGiven(introducer)) {
     lines.push(
       ` Please add introducers to ${quotePath(join(path, 'private', 'introducers.yaml'))}!`,

@@ -14,6 +14,8 @@ import { parseEndpoint } from './config/endpoint-text.js';
 import { loadConfiguration } from './config/load.js';
 import type { EnvironmentVariables } from './config/load.js';
 import { options } from './config/schema.js';
+import { adviseEncoding } from './encoding-advice.js';
+import type { EncodingCounts } from './encoding-advice.js';
 import { parseFurl } from './furl.js';
 import type { GridReport } from './grid-report.js';
 import { loadIntroducers } from './introducers-file.js';
@@ -55,10 +57,12 @@ export async function examineNode(examination: Examination): Promise<readonly Fi
   const nodeType = await identifyNodeType(path);
   const directory = new NodeDirectory(path);
   const findings = [await examineClock(directory, clock), await examineIdentity(directory)];
+  let encoding: EncodingCounts | undefined;
   try {
     const configuration = await loadConfiguration(path, nodeType, environment);
     if (nodeType === 'introducer') readIntroducerSettings(configuration);
     const settings = nodeType === 'introducer' ? undefined : readSettings(configuration, path);
+    encoding = settings?.encoding;
     findings.push({ level: 'ok', what: 'the configuration', sentence: 'it can be read' });
     for (const sentence of settings?.warnings ?? [])
       findings.push({ level: 'note', what: 'the configuration', sentence });
@@ -72,7 +76,9 @@ export async function examineNode(examination: Examination): Promise<readonly Fi
   } catch (error) {
     findings.push({ level: 'problem', what: 'the configuration', sentence: reasonOf(error) });
   }
-  return [...findings, ...(report === undefined ? [] : examineGrid(report, clock.nowMs()))];
+  if (report === undefined) return findings;
+  const advice = encoding === undefined ? [] : examineEncoding(encoding, report);
+  return [...findings, ...examineGrid(report, clock.nowMs()), ...advice];
 }
 
 async function examineClock(directory: NodeDirectory, clock: Clock): Promise<Finding> {
@@ -211,6 +217,13 @@ function examineGrid({ introducers, lists, servers }: GridReport, nowMs: number)
     });
   }
   return findings;
+}
+
+/** Whether new files are encoded so that they fit the servers. */
+function examineEncoding(encoding: EncodingCounts, { servers }: GridReport): Finding[] {
+  const connected = servers.filter((server) => server.connected).length;
+  const advice = adviseEncoding(encoding, { known: servers.length, connected });
+  return advice.map(({ level, sentence }) => ({ level, what: 'the encoding', sentence }));
 }
 
 /** Who speaks what, by version: when nobody speaks Foolscap alone any more, it can be turned off. */

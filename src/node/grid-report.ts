@@ -33,6 +33,8 @@ export interface ReportedServer {
   readonly availableSpace: number | null;
   /** By how much its clock is ahead of this node's, to the second. */
   readonly clockOffsetMs: number | null;
+  /** Storage plugins it is offered by, which are not supported. Older nodes do not tell. */
+  readonly plugins?: readonly string[];
   readonly certificate: Server['certificate'];
   readonly certificateExpiryMs: number | null;
 }
@@ -91,10 +93,10 @@ export function monitorGrid(metrics: NodeMetrics, joined: JoinedGrid): void {
 
 function reportServer(server: Server): ReportedServer {
   const { availableSpace, certificateExpiryMs = null, clockOffsetMs = null, latencyMs, version = null } = server;
-  const { certificate, connected, connectionStatus, dialect, nickname, origin, serverId, upgraded } = server;
+  const { certificate, connected, connectionStatus, dialect, nickname, origin, plugins, serverId, upgraded } = server;
   return {
     ...{ serverId, nickname, origin, dialect, upgraded, connected, connectionStatus, version },
-    ...{ certificate, certificateExpiryMs, clockOffsetMs },
+    ...{ certificate, certificateExpiryMs, clockOffsetMs, plugins },
     latencyMs: latencyMs === undefined ? null : Math.round(latencyMs * 10) / 10,
     availableSpace: availableSpace === undefined ? null : Number(availableSpace),
   };

@@ -41,10 +41,13 @@ function redactFacts(facts: LogFacts): LogFacts {
   );
 }
 
+/** Is told each line as JSON, and how important it is. */
+export type LogListener = (line: string, level: LogLevel) => void;
+
 /** A log that must be flushed at the end. */
 export interface NodeLog extends Log {
   /** Has every line told that is written, as JSON of the reference's shape. @returns what ends it. */
-  follow(told: (line: string) => void): () => void;
+  follow(told: LogListener): () => void;
   /** From now on, the least important events that are written. */
   setLevel(level: LogLevel): void;
   /** Writes out what is still held back. */
@@ -96,10 +99,10 @@ function standardOutput(): DestinationStream {
 
 /** Those who read the log while it is written. */
 class Followers {
-  readonly #all = new Set<(line: string) => void>();
+  readonly #all = new Set<LogListener>();
   #count = 0;
 
-  add(told: (line: string) => void): () => void {
+  add(told: LogListener): () => void {
     this.#all.add(told);
     return () => {
       this.#all.delete(told);
@@ -111,6 +114,6 @@ class Followers {
     if (this.#all.size === 0) return;
     const place = { task_uuid: TASK, task_level: [++this.#count], timestamp: Date.now() / 1000 };
     const line = JSON.stringify({ ...facts, ...place, message_type: event, log_level: level });
-    for (const told of this.#all) told(line);
+    for (const told of this.#all) told(line, level);
   }
 }

@@ -3,12 +3,13 @@
  * its configuration again, started in the background.
  */
 import { spawn } from 'node:child_process';
-import { mkdir, open, readFile } from 'node:fs/promises';
+import { mkdir, open, readFile, stat } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '#core/environment.js';
 import { TahoeError } from '#core/errors.js';
 import { fileError, systemCode } from './durable-file.js';
+import { turnOver } from './logs/rotating-file.js';
 import { PID_FILE, parsePidFile } from './pid-file.js';
 import { createTimeOf } from './process-identity.js';
 
@@ -18,6 +19,10 @@ const CREATE_TIME_TOLERANCE = 2;
 const LOOK_MS = 50;
 /** Where a node in the background writes what it would print. */
 const LOG_FILE = 'logs/node.log';
+/** A larger one is put aside when a node is started, so that what it says while it starts is in one file. */
+const OLD_LOG_SIZE_MAX = 5_000_000;
+/** What keeps the log of a node in the background from growing for ever. */
+export const backgroundLog = { path: LOG_FILE, rotateLengthBytes: 10_000_000, rotatedFilesMax: 5 };
 /** What a node says when it is up. */
 const STARTED = /^(client|introducer) running$/m;
 
@@ -116,6 +121,11 @@ export async function comesTrue(question: () => Promise<boolean>, clock: Clock, 
 async function openLog(path: string): Promise<FileHandle> {
   try {
     await mkdir(join(path, '..'), { recursive: true });
+    const size = await stat(path).then(
+      (found) => found.size,
+      () => 0,
+    );
+    if (size > OLD_LOG_SIZE_MAX) turnOver(path, backgroundLog.rotatedFilesMax);
     return await open(path, 'a', 0o600);
   } catch (error) {
     throw fileError(path, error);

@@ -13,15 +13,21 @@ import type { Configuration } from './config/configuration.js';
 import { readExpiry } from './expiry-settings.js';
 import type { ExpirySettings } from './expiry-settings.js';
 import type { ListPlace } from './config/list-place.js';
+import { nameOption } from './config/option.js';
 import { options } from './config/schema.js';
 import type { LogLevel } from './log.js';
 import { readHelper } from './helper-settings.js';
 import type { HelperSettings } from './helper-settings.js';
 import { readNetwork } from './network/network-settings.js';
 import type { NetworkSettings } from './network/network-settings.js';
+import type { LogDestination } from './logs/destination.js';
 import { readSftp } from './sftp-settings.js';
 import type { SftpSettings } from './sftp-settings.js';
 import { isTubDisabled } from './tub-location.js';
+
+const NO_GATHERER =
+  '[node]log_gatherer.furl is set, and nothing is sent there: incidents are kept in logs/incidents, and the log is to be ' +
+  'read with --eliot-destination, [log]file of tallac.cfg or /private/logs/v1';
 
 /** How new files are encoded. 1 ≤ needed ≤ total ≤ 256 and 1 ≤ happy ≤ 256; with happy > total no upload succeeds. */
 export interface EncodingSettings {
@@ -167,6 +173,15 @@ function readGridManagers(configuration: Configuration): readonly Uint8Array[] |
   throw configuration.sectionError('grid_managers', problem);
 }
 
+/** The log file of the options; none when none is named. */
+export function readLogFiles(configuration: Configuration, directory: string): readonly LogDestination[] {
+  const file = configuration.get(options.logFile);
+  if (file === '') return [];
+  const rotateLengthBytes = configuration.get(options.logRotateLength);
+  const rotatedFilesMax = configuration.get(options.logRotatedFiles);
+  return [{ path: resolvePath(directory, file), rotateLengthBytes, rotatedFilesMax }];
+}
+
 /** Where the web port is to listen; undefined for nowhere. @throws ERR_CONFIG. */
 export function readWeb(configuration: Configuration): Endpoint | undefined {
   const text = configuration.get(options.webPort);
@@ -202,7 +217,13 @@ function readEncoding(configuration: Configuration): EncodingSettings {
 }
 
 function listWarnings(configuration: Configuration): readonly string[] {
-  const warnings = configuration.withoutEffect().map((name) => `${name} is set and has no effect in this version`);
+  const gatherer = nameOption(options.logGatherer);
+  const warnings = configuration
+    .withoutEffect()
+    .map((name) => (name === gatherer ? NO_GATHERER : `${name} is set and has no effect in this version`));
+  for (const section of configuration.pluginSections()) {
+    warnings.push(`[${section}] is of a storage plugin; none is known, so it has no effect`);
+  }
   const happy = configuration.get(options.sharesHappy);
   const total = configuration.get(options.sharesTotal);
   if (happy > total) {

@@ -10,7 +10,7 @@ import type { IntroducerSettings } from './introducer-settings.js';
 import { startIntroducerService } from './introducer-service.js';
 import { openNetwork } from './network/network.js';
 import type { NodeDirectory } from './node-directory.js';
-import { locate, runningNode, startFoolscap, startMonitor } from './start.js';
+import { locate, needsMonitor, runningNode, startFoolscap, startMonitor } from './start.js';
 import type { RunningNode } from './start.js';
 import type { NodeLog } from './log.js';
 
@@ -20,13 +20,15 @@ export interface StartIntroducerOptions {
   readonly configuration: Configuration;
   readonly settings: IntroducerSettings;
   readonly log: NodeLog;
+  /** Whether somebody asks for its health although it has no web port. */
+  readonly isWatched?: boolean;
 }
 
 /** @throws ERR_CONFIG, ERR_FILE, ERR_PORT_IN_USE, ERR_LISTEN, ERR_NO_SPACE: what keeps it from starting. */
 export async function startIntroducer(options: StartIntroducerOptions): Promise<RunningNode> {
   const closers = new Closers(systemClock, options.log);
   return runningNode(closers, async () => {
-    const monitor = options.settings.web === undefined ? undefined : await startMonitor(closers);
+    const monitor = needsMonitor(options) ? await startMonitor(closers) : undefined;
     return { monitor, gatewayUrl: await startServices(options, closers, monitor) };
   });
 }

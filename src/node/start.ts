@@ -34,6 +34,8 @@ import { applicationVersion } from './version.js';
 export interface RunningNode {
   /** Where its gateway listens, such as `http://127.0.0.1:3456/`; undefined when it has none. */
   readonly gatewayUrl: string | undefined;
+  /** Why the process is not worth keeping; undefined when it is. */
+  readonly problem: () => Promise<string | undefined>;
   /** Stops it: requests under way get a few seconds to finish. */
   close(): Promise<void>;
 }
@@ -46,6 +48,8 @@ export interface StartOptions {
   /** What of the settings may change while the node runs; without it nothing does. */
   readonly live?: LiveSettings;
   readonly log: NodeLog;
+  /** Whether somebody asks for `problem` although the node has no gateway. */
+  readonly isWatched?: boolean;
 }
 
 /**
@@ -54,7 +58,7 @@ export interface StartOptions {
 export async function startNode(options: StartOptions): Promise<RunningNode> {
   const closers = new Closers(systemClock, options.log);
   return runningNode(closers, async () => {
-    const monitor = options.settings.web === undefined ? undefined : await startMonitor(closers);
+    const monitor = needsMonitor(options) ? await startMonitor(closers) : undefined;
     return { monitor, gatewayUrl: await startServices(options, closers, monitor) };
   });
 }
@@ -69,6 +73,7 @@ export async function runningNode(
     monitor?.health.serving();
     return {
       gatewayUrl,
+      problem: async () => (await monitor?.health.live())?.failures[0],
       close: () => {
         monitor?.health.stopping();
         return closers.closeAll();
@@ -78,6 +83,14 @@ export async function runningNode(
     await closers.closeAll();
     throw error;
   }
+}
+
+/** Whether anybody can look. */
+export function needsMonitor(options: {
+  readonly settings: Pick<NodeSettings, 'web'>;
+  readonly isWatched?: boolean;
+}): boolean {
+  return options.settings.web !== undefined || options.isWatched === true;
 }
 
 /** Loaded only where somebody can look. */

@@ -35,6 +35,8 @@ export const SERVER_COUNT_MAX = 4096;
 export const NURL_COUNT_MAX = 16;
 /** The longest server id and nickname, in characters. */
 export const NAME_LENGTH_MAX = 256;
+/** The most storage plugins of one server that are named. */
+export const PLUGIN_COUNT_MAX = 8;
 
 /** The most uses of a YAML alias: none are needed, a bomb needs many. */
 const ALIAS_COUNT_MAX = 16;
@@ -54,6 +56,8 @@ export interface StorageAnnouncement {
   readonly certificates: readonly GridCertificate[];
   /** Its address over Foolscap, where it is a whole one. */
   readonly furl?: Furl | undefined;
+  /** Names of storage plugins it is offered by, none of which can be used; at most PLUGIN_COUNT_MAX. */
+  readonly plugins?: readonly string[];
 }
 
 /** What a servers.yaml says: its servers in the file's order, and what of it was left out and why. */
@@ -102,14 +106,19 @@ export function parseAnnouncement(
   if (serverId === '' || serverId.length > NAME_LENGTH_MAX) {
     throw broken(`the server id is not a text of 1 to ${String(NAME_LENGTH_MAX)} characters`);
   }
+  const offers = pluginOffers(fields.get('storage-options'));
+  const anonymous = fields.get('anonymous-storage-FURL');
+  const isAnonymous = anonymous !== undefined && anonymous !== null;
+  const furl = isAnonymous ? anonymous : offers.find(({ furl }) => furl !== undefined)?.furl;
   return {
     serverId,
     nickname: parseNickname(fields.get('nickname')),
     permutationSeed: parsePermutationSeed(serverId, fields.get('permutation-seed-base32'), crypto),
-    tubId: parseTubId(fields.get('anonymous-storage-FURL')),
-    nurls: parseNurls(fields.get('anonymous-storage-NURLs'), skip),
+    tubId: parseTubId(furl),
+    ...(offers.length > 0 && { plugins: offers.map(({ name }) => name) }),
+    nurls: isAnonymous ? parseNurls(fields.get('anonymous-storage-NURLs'), skip) : [],
     certificates: parseCertificates(fields.get('grid-manager-certificates'), skip),
-    furl: furlOrUndefined(fields.get('anonymous-storage-FURL')),
+    furl: furlOrUndefined(anonymous),
   };
 }
 
@@ -206,6 +215,18 @@ function parseTubId(value: unknown): Uint8Array {
   const tubId = TUB_ID_FURL.exec(value)?.[1];
   if (tubId === undefined) throw broken('anonymous-storage-FURL does not begin with pb:// and a tub id');
   return parseBase32(tubId.toLowerCase());
+}
+
+/** What is offered through storage plugins. A server that offers nothing else is known by the tub of their addresses. */
+function pluginOffers(value: unknown): readonly { readonly name: string; readonly furl: string | undefined }[] {
+  if (!Array.isArray(value)) return [];
+  return value.slice(0, PLUGIN_COUNT_MAX).flatMap((option: unknown) => {
+    if (typeof option !== 'object' || option === null) return [];
+    const fields = option instanceof Map ? option : new Map<unknown, unknown>(Object.entries(option));
+    const [name, furl] = [scalarText(fields.get('name')), fields.get('storage-server-FURL') as unknown];
+    if (name === undefined) return [];
+    return [{ name: name.slice(0, NAME_LENGTH_MAX), furl: typeof furl === 'string' ? furl : undefined }];
+  });
 }
 
 function furlOrUndefined(value: unknown): Furl | undefined {

@@ -57,6 +57,30 @@ t.test('create-node with the options of Gridsync', async (t) => {
   t.match(text, /\[storage\][^[]*\nenabled = false\n/);
 });
 
+t.test('shares are made to fit the servers that there are', async (t) => {
+  const directory = await temporaryDirectory(t);
+  const sharesOf = async (name: string): Promise<string[]> => {
+    const text = await readFile(join(directory, name, 'tahoe.cfg'), 'utf8');
+    return [...text.matchAll(/^shares\.[a-z]+ = ([0-9]+)$/gm)].map(([, count = '']) => count);
+  };
+  const five = await runInPlace(['create-client', '--servers=5', 'five'], directory);
+  t.match(five, {
+    status: 0,
+    stdout: /^ For 5 servers: 5 shares of a file, any 2 give it back, over at least 4 servers\.$/m,
+  });
+  t.strictSame(await sharesOf('five'), ['2', '4', '5']);
+  const mixed = ['create-node', '--listen=none', '--servers=5', '--shares-happy=3', 'mixed'];
+  t.match(await runInPlace(mixed, directory), { status: 0, stdout: /any 2 give it back, over at least 3 servers/ });
+  t.strictSame(await sharesOf('mixed'), ['2', '3', '5'], 'what is said counts');
+  await runInPlace(['create-client', 'plain'], directory);
+  t.strictSame(await sharesOf('plain'), ['3', '7', '10'], 'as the reference, where nobody says');
+  for (const count of ['0', 'many', '-1', '1.5', '99999'])
+    t.match(await runInPlace(['create-client', `--servers=${count}`, 'none'], directory), {
+      status: 1,
+      stderr: /--servers must be the number of storage servers/,
+    });
+});
+
 t.test('create-node with the options of the test-suites', async (t) => {
   const directory = await temporaryDirectory(t);
   const furl = `pb://${'a'.repeat(32)}@tcp:127.0.0.1:1/introducer`;

@@ -24,6 +24,7 @@ const server = {
   latencyMs: 12.5,
   availableSpace: 5_000_000_000,
   clockOffsetMs: 0,
+  plugins: [],
   certificate: 'valid',
   certificateExpiryMs: 1_700_000_000_000,
 } as const;
@@ -135,6 +136,7 @@ t.test('doctor: clocks, certificates, and peers by dialect and version', async (
   t.match(said, /^problem introducer default: nothing listens \(foolscap\)$/m);
   t.match(said, /^problem server list pub-v0-abcdefgh: it has expired/m);
   t.match(said, /^note storage servers: 2 of 3 are connected$/m);
+  t.match(said, /^problem the encoding: no upload can spread over 7 servers \(shares\.happy\): for 3 servers .* fit;/m);
   t.match(said, /^ok peers: 1 × foolscap, version unknown; 2 × https, tallac\/1; 2 still need Foolscap$/m);
   t.match(said, /^ok the servers' clocks: 2 of 2 agree with this machine's$/m);
   t.same(compareClocks([old]), [], 'nobody tells');

@@ -4,6 +4,7 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
+import { commandsPage, helpText } from '#cli/commands-page.js';
 import { completionScript } from '#cli/completion.js';
 import { examples } from '#cli/examples.js';
 import { mainManPage, manPage, manPageName } from '#cli/man-page.js';
@@ -18,6 +19,15 @@ t.test('docs/man is what scripts/man-pages.ts writes', async (t) => {
   pages.set('tallac.1', mainManPage(commands));
   t.strictSame((await readdir(manual)).sort(), [...pages.keys()].sort());
   for (const [name, text] of pages) t.equal(await readFile(join(manual, name), 'utf8'), text, name);
+});
+
+t.test('docs/commands.md is what scripts/man-pages.ts writes, and what --help prints', async (t) => {
+  t.equal(await readFile(join(manual, '../commands.md'), 'utf8'), commandsPage(commands));
+  const directory = await temporaryDirectory(t);
+  for (const command of commands) {
+    const { stdout } = await runInPlace([...command.name.split(' '), '--help'], directory);
+    t.equal(stdout.replaceAll(/\s+/g, ' '), helpText(command).replaceAll(/\s+/g, ' '), command.name);
+  }
 });
 
 t.test('every command has an example that names it, and its help shows it', async (t) => {

@@ -50,8 +50,8 @@ t.test('unknown sections and options are refused in the words of the reference',
   ];
   for (const [text, message] of refused) t.throws(() => configure(text), { code: 'ERR_CONFIG_UNKNOWN', message });
   t.throws(() => configure('', '[clients]\n'), { message: "'tallac.cfg' contains unknown section [clients]" });
-  t.throws(() => configure('', '[log]\nfile = x\n'), {
-    message: "'tallac.cfg' section [log] contains unknown option 'file'",
+  t.throws(() => configure('', '[log]\ncolour = x\n'), {
+    message: "'tallac.cfg' section [log] contains unknown option 'colour'",
   });
   t.throws(() => configure('[client]\n', '', 'introducer'), {
     message: "'tahoe.cfg' contains unknown section [client]",

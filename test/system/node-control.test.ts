@@ -1,10 +1,12 @@
 /** `start`, `stop`, `restart`, `reload` and `config`: a node in the background, as scripts drive it. */
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
 import t from 'tap';
 import { systemClock } from '#node/clock.js';
-import { runningPid, startInBackground } from '#node/node-process.js';
-import { runInPlace, temporaryDirectory } from '../cli/fixtures/program.js';
+import { backgroundLog, runningPid, startInBackground } from '#node/node-process.js';
+import { runNode } from '#node/run.js';
+import { Collector, runInPlace, temporaryDirectory } from '../cli/fixtures/program.js';
 
 t.test('a node in the background: started, reloaded, restarted, stopped', async (t) => {
   const directory = await temporaryDirectory(t);
@@ -37,6 +39,37 @@ t.test('a node in the background: started, reloaded, restarted, stopped', async 
   t.match(await run('restart'), { status: 0, stderr: /no node runs/ });
   t.match(await run('stop'), { status: 0, stdout: /has stopped/ });
   t.match(await runInPlace(['start', 'absent'], directory), { status: 1, stderr: /is not a node directory/ });
+});
+
+t.test('the log of a node in the background does not grow for ever', async (t) => {
+  const directory = await temporaryDirectory(t);
+  const run = (...words: string[]) => runInPlace(['-d', 'node', ...words], directory);
+  await runInPlace(['create-client', '--webport=none', 'node'], directory);
+  const log = join(directory, 'node/logs/node.log');
+  await mkdir(join(directory, 'node/logs'));
+  await writeFile(log, Buffer.alloc(backgroundLog.rotateLengthBytes - 200, 'x'));
+  t.teardown(() => run('stop'));
+  t.match(await run('start'), { status: 0 });
+  t.equal((await stat(`${log}.1`)).size, backgroundLog.rotateLengthBytes - 200, 'what was there is put aside');
+  t.match(await run('stop'), { status: 0 });
+  const text = await readFile(log, 'utf8');
+  t.match(text, /^client running$/m);
+  t.match(text, /"reason":"SIGTERM"/, 'its log is in the same file');
+});
+
+t.test('a node logs where it is told instead of standard output, within a limit', async (t) => {
+  const directory = await temporaryDirectory(t);
+  await runInPlace(['create-client', '--webport=none', 'node'], directory);
+  const [stdin, stdout, stderr] = [new PassThrough(), new Collector(), new Collector()];
+  const mainLog = { path: join(directory, 'main.log'), rotateLengthBytes: 80, rotatedFilesMax: 2 };
+  stdin.end();
+  const streams = { stdin, stdout, stderr };
+  const node = join(directory, 'node');
+  t.equal(await runNode({ directory: node, environment: {}, allowStdinClose: false, mainLog, ...streams }), 0);
+  t.equal(stdout.text, 'client running\n');
+  const [line = '', ...more] = (await readFile(mainLog.path, 'utf8')).split('\n');
+  t.match(JSON.parse(line), { event: 'node stops', reason: 'standard input was closed' });
+  t.strictSame(more, [''], 'what was logged before it was put aside');
 });
 
 t.test('a pid that was given to another process is not told to stop', async (t) => {

@@ -69,3 +69,50 @@ t.test('with --allow-stdin-close it goes on until it is told to stop', async (t)
   child.kill('SIGTERM');
   t.match(await ended, { status: 0 });
 });
+
+t.test('the log goes into the files that are named, and where it does not go is said', async (t) => {
+  const directory = await temporaryDirectory(t);
+  await runInPlace(['create-client', '--webport=none', 'node'], directory);
+  const path = join(directory, 'node/tahoe.cfg');
+  const text = await readFile(path, 'utf8');
+  await writeFile(path, text.replace('[node]', '[node]\nlog_gatherer.furl = pb://abc@tcp:h:1/swissnum'));
+  await writeFile(join(directory, 'node/tallac.cfg'), '[log]\nfile = logs/own.log\n');
+  const words = ['--eliot-destination=file:logs/eliot,rotate_length=1000', '-d', 'node', 'run', '--allow-stdin-close'];
+  const child = startProgram(words, { directory });
+  t.teardown(() => child.kill('SIGKILL'));
+  const ended = outcomeOf(child);
+  await printed(child, /^client running$/m);
+  child.kill('SIGTERM');
+  const { status, stderr } = await ended;
+  t.equal(status, 0);
+  t.match(stderr, /^warning: \[node\]log_gatherer\.furl is set, and nothing is sent there: .*\n$/);
+  t.notMatch(stderr, 'swissnum');
+  for (const file of ['logs/eliot', 'node/logs/own.log']) {
+    const lines = (await readFile(join(directory, file), 'utf8')).trim().split('\n');
+    t.match(JSON.parse(lines.at(-1) ?? ''), { message_type: 'node stops', reason: 'SIGTERM', log_level: 'info' }, file);
+  }
+  const refused = await runInPlace(['--eliot-destination=file:node/tahoe.cfg/x', '-d', 'node', 'run'], directory);
+  t.match(refused, { status: 1, stderr: /tahoe\.cfg/ });
+});
+
+t.test('a server of storage plugins alone is shown as unsupported, one that is anonymous too is used', async (t) => {
+  const directory = await temporaryDirectory(t);
+  await runInPlace(['create-client', '--webport=tcp:0:interface=127.0.0.1', 'node'], directory);
+  const furl = 'pb://yyqljot5wrgnka4323b2f6ok5biqtkyi@tcp:127.0.0.1:1/swissnum';
+  const plugin = `      nickname: N\n      storage-options: [{name: zkap-v2, storage-server-FURL: "${furl}"}]\n`;
+  const yaml = `storage:\n  only:\n    ann:\n${plugin}  both:\n    ann:\n      anonymous-storage-FURL: ${furl}\n${plugin}`;
+  await writeFile(join(directory, 'node/private/servers.yaml'), yaml);
+  const child = startProgram(['run', '--allow-stdin-close', 'node'], { directory });
+  t.teardown(() => child.kill('SIGKILL'));
+  await printed(child, /^client running$/m);
+  const url = (await readFile(join(directory, 'node/node.url'), 'utf8')).trim();
+  const { servers } = (await (await fetch(`${url}?t=json`)).json()) as { servers: object[] };
+  t.match(servers, [
+    { nodeid: 'only', connection_status: /^unsupported: .*storage plugins \(zkap-v2\)/ },
+    { nodeid: 'both', connection_status: /^(?!unsupported)/ },
+  ]);
+  t.match(await (await fetch(url)).text(), /unsupported: it is offered only by storage plugins \(zkap-v2\)/);
+  const { stdout } = await runInPlace(['-d', 'node', 'grid', 'servers'], directory);
+  t.match(stdout, /^only .*no usable address {2}unsupported.*not supported: storage plugin zkap-v2/m);
+  t.match(stdout, /^both .* {2}foolscap {2}.*not supported: storage plugin zkap-v2/m);
+});

@@ -12,6 +12,7 @@ import {
   dangerouslyFormatServersYaml,
   NURL_COUNT_MAX,
   parseServersYaml,
+  PLUGIN_COUNT_MAX,
   SERVER_COUNT_MAX,
   SERVERS_FILE_SIZE_MAX,
 } from '#wire/announcement.js';
@@ -86,6 +87,22 @@ t.test('an empty file names no servers', async (t) => {
   for (const text of ['', '# nothing yet\n', '---\n', 'storage:\n', 'storage: {}\n', 'storage: ~\nother: [1]\n']) {
     t.strictSame(parse(text), { servers: [], skipped: [] }, inspect(text));
   }
+});
+
+t.test('storage plugins are named, and anonymous access beside them is used', async (t) => {
+  const option = { name: 'zkap-v2', 'storage-server-FURL': FURL.replace('secretswissnum', 'other') };
+  const both = parseOne({ ...good, 'storage-options': [option, { name: 'x' }] }).servers[0];
+  t.match(both, { plugins: ['zkap-v2', 'x'], nurls: [{ authority: '127.0.0.1:1' }] });
+  t.ok(both?.furl);
+  const only = parseOne({ nickname: 'n', 'anonymous-storage-NURLs': [NURL], 'storage-options': [option] }).servers[0];
+  t.match(only, { plugins: ['zkap-v2'], tubId: both?.tubId ?? new Uint8Array() });
+  t.strictSame(only?.nurls, []);
+  t.equal(only?.furl, undefined, 'the address of a plugin is never taken for an anonymous one');
+  for (const none of [undefined, null, 'x', {}, [], [1], [null], [{}], [{ name: {} }]])
+    t.equal(parseOne({ ...good, 'storage-options': none }).servers[0]?.plugins, undefined);
+  const many = parseOne({ ...good, 'storage-options': Array.from({ length: 99 }, () => ({ ...option })) }).servers[0];
+  t.equal(many?.plugins?.length, PLUGIN_COUNT_MAX);
+  t.match(parseOne({ 'storage-options': [{ name: 'x' }] }).skipped, [{ reason: /no anonymous-storage-FURL/ }]);
 });
 
 t.test('a broken entry costs itself only, and says why', async (t) => {

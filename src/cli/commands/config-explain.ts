@@ -1,10 +1,9 @@
 /** `config explain`: what an option means, what it is now, and where that is from. */
-import { isTahoeError, TahoeError } from '#core/errors.js';
+import { isTahoeError } from '#core/errors.js';
 import { isSecret, shownText } from '#node/config/changes.js';
-import { nearestWord } from '#node/config/nearest.js';
 import { environmentName, nameOption } from '#node/config/option.js';
 import type { Option } from '#node/config/option.js';
-import { allOptions } from '#node/config/schema.js';
+import { optionsNamed } from '#node/config/option-key.js';
 import { readConfiguration } from '../configuration-source.js';
 import type { CommandContext, CommandModule } from '../context.js';
 import { SUCCESS } from '../exit-status.js';
@@ -26,19 +25,6 @@ export const command: CommandModule = {
     return SUCCESS;
   },
 };
-
-/** @throws ERR_USAGE when there is none. */
-function optionsNamed(word: string): readonly Option<unknown>[] {
-  const key = word.toLowerCase().replace(/^\[([^\]]*)\]/, '$1.');
-  const found = allOptions.filter(({ section, name }) =>
-    [`${section}.${name}`, name].some((known) => known.toLowerCase() === key),
-  );
-  if (found.length > 0) return found;
-  const names = allOptions.flatMap(({ section, name }) => [`${section}.${name}`, name]);
-  const nearest = nearestWord(key, names);
-  const hint = nearest === undefined ? 'tallac config render lists them all' : `did you mean ${nearest}?`;
-  throw new TahoeError('ERR_USAGE', { reason: `there is no option ${word}; ${hint}` });
-}
 
 async function linesOf(option: Option<unknown>, context: CommandContext): Promise<string[]> {
   const effects = { now: [], later: ['It has no effect in this version.'], never: ['It is accepted and ignored.'] };

@@ -50,6 +50,7 @@ function lineOf(server: ReportedServer): string {
     latencyMs,
     nickname,
     origin,
+    plugins = [],
     serverId,
     upgraded,
     version,
@@ -63,6 +64,7 @@ function lineOf(server: ReportedServer): string {
     ...(availableSpace === null ? [] : [`${formatSize(availableSpace)} free`]),
     ...(version === null ? [] : [printable(version)]),
     ...(certificate === 'not-needed' ? [] : [`certificate: ${certificate}`]),
+    ...(plugins.length === 0 ? [] : [`not supported: storage plugin ${printable(plugins.join(', '))}`]),
     `from ${printable(origin)}`,
   ];
   return parts.join('  ');

@@ -28,13 +28,18 @@ export interface OptionChange {
   readonly needsRestart: boolean;
 }
 
+/** Whether a running node takes the option over only when it is started again. */
+export function needsRestart(option: Option<unknown>): boolean {
+  return !live.has(option);
+}
+
 /** The options that differ, in the order of the schema. */
 export function changesBetween(before: Configuration, after: Configuration): OptionChange[] {
   return allOptions.flatMap((option) => {
     const [old, current] = [before, after].map((configuration) => configuration.textOf(option)?.text);
     if (old === current) return [];
     const [from, to] = [shownText(option, old), shownText(option, current)];
-    return [{ name: nameOption(option), before: from, after: to, needsRestart: !live.has(option) }];
+    return [{ name: nameOption(option), before: from, after: to, needsRestart: needsRestart(option) }];
   });
 }
 

@@ -86,6 +86,13 @@ export class Configuration {
     return this.#files['tahoe.cfg'].ini.sections().includes(section);
   }
 
+  /** The sections of storage plugins. */
+  pluginSections(): readonly string[] {
+    return this.#files['tahoe.cfg'].ini
+      .sections()
+      .filter((section) => /^storage(server|client)\.plugins\./.test(section));
+  }
+
   /** An error about an option, to be thrown by whoever found its value unfit. It must not repeat a secret. */
   error(option: Option<unknown>, problem: string): TahoeError {
     return this.#error(this.#given(option)?.source ?? this.#files[option.file].path, option, problem);

@@ -1,5 +1,5 @@
 /**
- * Sets one option in the text of a tahoe.cfg and leaves every other line as it stands: comments, order,
+ * Sets or removes one option in the text of a tahoe.cfg and leaves every other line as it stands: comments, order,
  * indentation, line ends. An option that occurs several times is changed where it counts, at its last place.
  * Text in, text out.
  */
@@ -31,6 +31,22 @@ export function setOption(text: string, change: OptionChange): string {
   );
   if (old?.kind === 'option') return replaceOption(text, old, change.value, newline);
   return last < 0 ? appendSection(text, change, newline) : insertBehind(text, entries, last, change, newline);
+}
+
+/**
+ * The text without the option, wherever it stood; its section stays.
+ * @throws ERR_CONFIG when the text itself cannot be parsed.
+ */
+export function removeOption(text: string, { option, section }: Pick<OptionChange, 'option' | 'section'>): string {
+  const dropped = new Set<number>();
+  for (const entry of scanIni(text, 'tahoe.cfg')) {
+    if (entry.kind !== 'option' || entry.section !== section || entry.option !== foldName(option)) continue;
+    for (const line of [entry.line, ...entry.continuationLines]) dropped.add(line);
+  }
+  return text
+    .split('\n')
+    .filter((_line, number) => !dropped.has(number))
+    .join('\n');
 }
 
 function replaceOption(

@@ -1,9 +1,10 @@
 /** Options of our own about how much is said and how much may be held, for tallac.cfg. */
 import type { Option } from './option.js';
-import { integer, oneOf, size } from './values.js';
+import { integer, oneOf, size, text } from './values.js';
 
 /** Descriptors a process may be given; a larger cap on connections would never be reached. */
 const CONNECTIONS_MAX = 1_048_576;
+const ROTATED_FILES_MAX = 1000;
 
 type Details<Value> = Omit<Option<Value>, 'file' | 'effect' | 'fallback'> & { readonly fallback: NoInfer<Value> };
 
@@ -18,6 +19,30 @@ export const limits = {
     fallback: 'info',
     shown: 'info',
     says: 'The least important lines that are written to standard output: debug, info, warn or error.',
+  }),
+  logFile: own({
+    section: 'log',
+    name: 'file',
+    kind: text,
+    fallback: '',
+    shown: '',
+    says: 'A file that gets every line as well, as JSON in the shape of Eliot, such as logs/tallac.log; not set, there is none.',
+  }),
+  logRotateLength: own({
+    section: 'log',
+    name: 'rotate_length',
+    kind: size,
+    fallback: 10_000_000,
+    shown: '10M',
+    says: 'A log file of this size is renamed to FILE.1, that one to FILE.2, and so on.',
+  }),
+  logRotatedFiles: own({
+    section: 'log',
+    name: 'max_rotated_files',
+    kind: integer(0, ROTATED_FILES_MAX),
+    fallback: 10,
+    shown: '10',
+    says: 'How many of those are kept.',
   }),
   connectionsMax: own({
     section: 'limits',

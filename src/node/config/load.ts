@@ -68,7 +68,8 @@ async function loadFile(directory: string, name: ConfigurationFileName): Promise
   return { path, ini: parseIni((await readText(path)) ?? '', path) };
 }
 
-async function readText(path: string): Promise<string | undefined> {
+/** The text of a file of options as it stands; undefined when there is none. @throws ERR_CONFIG, ERR_FILE, ERR_TOO_LARGE. */
+export async function readText(path: string): Promise<string | undefined> {
   const bytes = await readBounded(path);
   if (bytes === undefined) return undefined;
   try {
