@@ -211,7 +211,7 @@ t.test('ciphertext encodes to the same shares, under the URI extension block tha
   const ueb = trailers[0]?.slice(-uebSize(file)) ?? new Uint8Array(0);
   const again = new CiphertextEncoder(crypto, codec, file, ueb);
   t.same(encode(again, ciphertext), blocks);
-  t.same(again.finish(), { trailers, uebHash: capability.uebHash });
+  t.same(again.finish(), { trailers, ueb, uebHash: capability.uebHash });
 
   const older = concat(ueb, utf8('zz_unknown:2:hi,'));
   const kept = new CiphertextEncoder(crypto, codec, file, older);
