@@ -210,3 +210,11 @@ t.test('servers of both kinds, full ones and failing ones share a small file', a
   t.notOk(grid.servers.some(({ uploads }) => uploads.size > 0));
   if (capability.kind === 'chk') t.ok(equalBytes(await grid.download(capability), plaintext));
 });
+
+t.test('nothing is stored where it would be in vain', async (t) => {
+  const grid = new MemoryGrid(6, { happy: 7 });
+  for (const server of grid.servers) server.takesWholeShares = true;
+  const failure = { code: 'ERR_UNHAPPY', message: /spread over only 6 servers/ };
+  await t.rejects(grid.upload(seededBytes('vain', 9_000)), failure);
+  t.ok(grid.servers.every(({ requests, shares: held }) => requests.join() === 'list' && held.size === 0));
+});

@@ -97,6 +97,8 @@ class ServerSelector {
   readonly #candidates: readonly Candidate[];
   readonly #reservations: ShareReservation[] = [];
   readonly #reasons: string[] = [];
+  /** Over how many servers the shares would be spread, if each took what it was last asked to take. */
+  #reachable = 0;
 
   constructor(request: SelectionRequest) {
     if (request.servers.length === 0) throw new TahoeError('ERR_NO_SERVERS', { reason: 'none is connected' });
@@ -121,6 +123,9 @@ class ServerSelector {
   async reserve(): Promise<void> {
     for (;;) {
       const wanted = this.#wanted();
+      this.#reachable = serversOfHappiness(this.#holdings(wanted));
+      // What servers store as wholes nobody takes back: nothing is sent where it would be in vain.
+      if (this.#reachable < this.#request.happy) return;
       const refusals = await Promise.all(wanted.map(([candidate, shares]) => this.#allocate(candidate, shares)));
       if (this.#request.signal.aborted) throw new TahoeError('ERR_CANCELLED', { what: 'the upload' });
       if (!refusals.includes(true)) return;
@@ -128,9 +133,8 @@ class ServerSelector {
   }
 
   async result(): Promise<Selection> {
-    const reached = serversOfHappiness(this.#holdings());
     const { needed, happy, total } = this.#request;
-    if (reached >= happy) {
+    if (this.#reachable >= happy) {
       await this.#renewLeases();
       return {
         reservations: this.#reservations,
@@ -140,7 +144,7 @@ class ServerSelector {
         storedCount: this.#usable().reduce((count, { stored }) => count + stored.size, 0),
       };
     }
-    throw new TahoeError('ERR_UNHAPPY', { happy, reached, needed, total, detail: this.#detail() });
+    throw new TahoeError('ERR_UNHAPPY', { happy, reached: this.#reachable, needed, total, detail: this.#detail() });
   }
 
   /** Gives reserved room back; servers that do not answer drop it by themselves later. */
@@ -257,8 +261,15 @@ class ServerSelector {
     return this.#candidates.filter((candidate) => candidate.usable);
   }
 
-  #holdings(): Map<string, Set<number>> {
-    return new Map(this.#usable().map((candidate) => [idOf(candidate), heldBy(candidate)]));
+  /** What each server has, and what of `wanted` it is asked to take. */
+  #holdings(wanted: readonly (readonly [Candidate, ReadonlySet<number>])[] = []): Map<string, Set<number>> {
+    const more = new Map(wanted);
+    return new Map(
+      this.#usable().map((candidate) => [
+        idOf(candidate),
+        new Set([...heldBy(candidate), ...(more.get(candidate) ?? [])]),
+      ]),
+    );
   }
 
   #spoiled(): Map<string, ReadonlySet<number>> {
