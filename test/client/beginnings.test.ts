@@ -1,36 +1,27 @@
 /** The first bytes of all shares in one request: our own server, and servers that know nothing of such a thing. */
 import type { AddressInfo } from 'node:net';
 import t from 'tap';
-import type { Test } from 'tap';
 import { formatBase32 } from '#core/base32.js';
 import { silentLog } from '#core/environment.js';
 import { RetryingServer } from '#client/retrying-server.js';
 import { systemClock } from '#node/clock.js';
 import { createStorageApp } from '#storage/app.js';
 import { createMemoryStore } from '#storage/memory-store.js';
+import { cborType, serverAnswering, versionOf } from '#test/fixtures/answering-server.js';
 import { createTlsIdentity } from '#test/fixtures/certificates.js';
 import { ManualClock } from '#test/fixtures/clock.js';
 import { crypto, seededBytes } from '#test/fixtures/crypto.js';
 import { openTestServer } from '#test/fixtures/https-client.js';
 import { writeMutable } from '#test/fixtures/mutable-store.js';
 import { appOf, injector, swissnum } from '#test/fixtures/protocol-subjects.js';
-import { startRecordingServer } from '#test/fixtures/recording-server.js';
-import type { RecordedReply, RecordingServer } from '#test/fixtures/recording-server.js';
+import type { RecordedReply } from '#test/fixtures/recording-server.js';
 import { otherIndex, storageIndex, storeOptions } from '#test/fixtures/share-store.js';
 import { SWISSNUM } from '#test/fixtures/tls-server.js';
 import { BEGINNING_SIZE_MAX, beginningsPath, decodeBeginnings, encodeBeginnings } from '#wire/beginnings.js';
 import { encodeCbor } from '#wire/cbor.js';
-import { encodeVersion } from '#wire/storage.js';
 
 const identity = await createTlsIdentity();
-const cborType = { 'content-type': 'application/cbor' };
 const [long, short] = [seededBytes('long', 50_000), seededBytes('short', 7)];
-
-function versionOf(applicationVersion: string): RecordedReply {
-  const size = 2 ** 40;
-  const sizes = { maximumImmutableShareSize: size, maximumMutableShareSize: size, availableSpace: size };
-  return { status: 200, headers: cborType, body: encodeVersion({ ...sizes, applicationVersion }) };
-}
 
 t.test('messages', async (t) => {
   const beginnings = new Map([
@@ -94,20 +85,6 @@ t.test('what the endpoint refuses', async (t) => {
   }
   t.equal(await status(base.replace(formatBase32(storageIndex), 'short'), [authorization]), 404);
 });
-
-async function serverAnswering(
-  t: Test,
-  answer: (path: string) => RecordedReply,
-): Promise<{ server: RecordingServer; client: ReturnType<typeof openTestServer> }> {
-  const server = await startRecordingServer(identity, ({ path }) => answer(path));
-  const client = openTestServer(server.port, identity.spkiHash);
-  t.teardown(async () => {
-    await client.close();
-    await server.close();
-  });
-  await client.version();
-  return { server, client };
-}
 
 t.test('another program is not asked, and one that has no answer is asked once', async (t) => {
   const other = await serverAnswering(t, () => versionOf('tahoe-lafs/1.20.0'));

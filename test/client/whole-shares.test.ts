@@ -1,26 +1,25 @@
 /** Small shares stored in one request: our own server, and servers that know nothing of such a thing. */
 import type { AddressInfo } from 'node:net';
 import t from 'tap';
-import type { Test } from 'tap';
 import { equalBytes } from '#core/bytes.js';
 import { silentLog } from '#core/environment.js';
 import { RetryingServer } from '#client/retrying-server.js';
 import { systemClock } from '#node/clock.js';
 import { createStorageApp } from '#storage/app.js';
 import { createMemoryStore } from '#storage/memory-store.js';
+import { cborType, serverAnswering, versionOf } from '#test/fixtures/answering-server.js';
 import { createTlsIdentity } from '#test/fixtures/certificates.js';
 import { ManualClock } from '#test/fixtures/clock.js';
 import { crypto, seededBytes } from '#test/fixtures/crypto.js';
 import { openTestServer } from '#test/fixtures/https-client.js';
 import { MemoryGrid } from '#test/fixtures/memory-grid.js';
 import { appOf, injector, swissnum } from '#test/fixtures/protocol-subjects.js';
-import { startRecordingServer } from '#test/fixtures/recording-server.js';
-import type { RecordedReply, RecordingServer } from '#test/fixtures/recording-server.js';
+import type { RecordedReply } from '#test/fixtures/recording-server.js';
 import { leaseSecrets, readShare, storageIndex, store1, storeOptions } from '#test/fixtures/share-store.js';
 import { rightSecrets } from '#test/fixtures/storage-talk.js';
 import { SWISSNUM } from '#test/fixtures/tls-server.js';
 import { encodeCbor } from '#wire/cbor.js';
-import { dangerouslyFormatAuthorization, encodeVersion } from '#wire/storage.js';
+import { dangerouslyFormatAuthorization } from '#wire/storage.js';
 import {
   decodeWholeShares,
   decodeWholeSharesReply,
@@ -33,18 +32,11 @@ import {
 } from '#wire/whole-shares.js';
 
 const identity = await createTlsIdentity();
-const cborType = { 'content-type': 'application/cbor' };
 const [one, another] = [seededBytes('one', 700), seededBytes('another', 700)];
 const shares = new Map([
   [0, one],
   [255, another],
 ]);
-
-function versionOf(applicationVersion: string): RecordedReply {
-  const size = 2 ** 40;
-  const sizes = { maximumImmutableShareSize: size, maximumMutableShareSize: size, availableSpace: size };
-  return { status: 200, headers: cborType, body: encodeVersion({ ...sizes, applicationVersion }) };
-}
 
 t.test('messages', (t) => {
   t.strictSame(decodeWholeShares(encodeWholeShares(shares)), shares);
@@ -130,20 +122,6 @@ t.test('what the endpoint refuses, with nothing stored', async (t) => {
   t.equal(await status(good), 200);
   t.strictSame(await store.listShares(storageIndex), new Set([0, 255]));
 });
-
-async function serverAnswering(
-  t: Test,
-  answer: (path: string) => RecordedReply,
-): Promise<{ server: RecordingServer; client: ReturnType<typeof openTestServer> }> {
-  const server = await startRecordingServer(identity, ({ path }) => answer(path));
-  const client = openTestServer(server.port, identity.spkiHash);
-  t.teardown(async () => {
-    await client.close();
-    await server.close();
-  });
-  await client.version();
-  return { server, client };
-}
 
 t.test('another program is not asked, and one that has no answer is asked once', async (t) => {
   const request = { shares, ...leaseSecrets('first') };
