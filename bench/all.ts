@@ -44,7 +44,7 @@ const benchmarks: readonly Benchmark[] = [
     explanation:
       'One file of 64 MiB of random bytes, 3-of-10 on ten storage nodes, all processes on this machine, over HTTPS; the ' +
       'programs in turns, medians. Ours has every share synced to the disk before it answers; the reference syncs nothing. ' +
-      'Each round begins with a synced disk. The ratio of puts varies with what else the machine does: 2.0 to 2.2 were seen.',
+      'Each round begins with a synced disk. The ratio of puts varies with what else the machine does: 2.0 to 2.3 were seen.',
   },
   {
     title: 'Mutable files and directories',

@@ -235,10 +235,10 @@ export class ContainerStore implements ShareStore {
 
   async #withRoom<Result>(growth: number, action: () => Promise<Result>): Promise<Result> {
     if (growth > 0 && this.#options.readonly) {
-      throw new TahoeError('ERR_NO_SPACE', { where: 'a mutable share to grow: this store is set to readonly' });
+      throw new TahoeError('ERR_NO_SPACE', { where: 'what shares are to grow by: this store is set to readonly' });
     }
     if (growth > 0 && growth > (await this.#availableSpace())) {
-      throw new TahoeError('ERR_NO_SPACE', { where: 'a mutable share to grow' });
+      throw new TahoeError('ERR_NO_SPACE', { where: 'what shares are to grow by' });
     }
     this.#growth += growth;
     try {

@@ -240,7 +240,8 @@ export class HttpsStorageServer implements StorageServer {
     request: SecretStoreRequest,
     options?: CallOptions,
   ): Promise<WholeSharesReply | undefined> {
-    if (!this.#isOwnKind || this.#lacksStoring || !fitWholeShares(request.shares)) return undefined;
+    const sizes = [...request.shares.values()].map(({ length }) => length);
+    if (!this.#isOwnKind || this.#lacksStoring || !fitWholeShares(sizes)) return undefined;
     return this.#askCbor(
       storeSharesOperation(storageIndex, request),
       (body, status) => {

@@ -126,6 +126,10 @@ export class PinnedConnector {
 
   async #secure(tcp: Socket, signal: AbortSignal): Promise<TLSSocket> {
     const { host } = this.#options.nurl;
+    if (signal.aborted || this.#closed) {
+      tcp.destroy();
+      throw this.#connectError('the client is closed');
+    }
     tcp.setNoDelay(true);
     tcp.setKeepAlive(true);
     const socket = connectTls({

@@ -33,7 +33,7 @@ export function adviseEncoding(
   const { connected, known } = servers;
   if (known === 0) return [];
   const fit = proposeEncoding(known);
-  const fits = `for ${String(known)} servers shares.needed = ${String(fit.needed)}, shares.happy = ${String(fit.happy)} and shares.total = ${String(fit.total)} fit; set them with tallac config set`;
+  const fits = `for ${String(known)} server${known === 1 ? '' : 's'} shares.needed = ${String(fit.needed)}, shares.happy = ${String(fit.happy)} and shares.total = ${String(fit.total)} fit; set them with tallac config set`;
   if (happy > known)
     return [
       { level: 'problem', sentence: `no upload can spread over ${String(happy)} servers (shares.happy): ${fits}` },

@@ -32,9 +32,8 @@ export function wholeSharesPath(storageIndex: Uint8Array): string {
   return `/tallac/v1/immutable/${formatBase32(storageIndex)}`;
 }
 
-/** Whether these shares may be stored in one request. */
-export function fitWholeShares(shares: ReadonlyMap<number, Uint8Array>): boolean {
-  const sizes = [...shares.values()].map(({ length }) => length);
+/** Whether shares may be stored in one request. @param sizes - of each of them, in bytes. */
+export function fitWholeShares(sizes: readonly number[]): boolean {
   const size = sizes.reduce((sum, each) => sum + each + FRAME_SIZE_MAX, FRAME_SIZE_MAX);
   return size <= WHOLE_SHARES_REQUEST_SIZE_MAX && sizes.every((each) => each > 0 && each <= WHOLE_SHARE_SIZE_MAX);
 }

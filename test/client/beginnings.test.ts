@@ -1,26 +1,17 @@
 /** The first bytes of all shares in one request: our own server, and servers that know nothing of such a thing. */
-import type { AddressInfo } from 'node:net';
 import t from 'tap';
 import { formatBase32 } from '#core/base32.js';
-import { silentLog } from '#core/environment.js';
-import { RetryingServer } from '#client/retrying-server.js';
-import { systemClock } from '#node/clock.js';
-import { createStorageApp } from '#storage/app.js';
 import { createMemoryStore } from '#storage/memory-store.js';
-import { cborType, serverAnswering, versionOf } from '#test/fixtures/answering-server.js';
-import { createTlsIdentity } from '#test/fixtures/certificates.js';
+import { cborType, ownServer, serverAnswering, versionOf } from '#test/fixtures/answering-server.js';
 import { ManualClock } from '#test/fixtures/clock.js';
-import { crypto, seededBytes } from '#test/fixtures/crypto.js';
-import { openTestServer } from '#test/fixtures/https-client.js';
+import { seededBytes } from '#test/fixtures/crypto.js';
 import { writeMutable } from '#test/fixtures/mutable-store.js';
 import { appOf, injector, swissnum } from '#test/fixtures/protocol-subjects.js';
 import type { RecordedReply } from '#test/fixtures/recording-server.js';
 import { otherIndex, storageIndex, storeOptions } from '#test/fixtures/share-store.js';
-import { SWISSNUM } from '#test/fixtures/tls-server.js';
 import { BEGINNING_SIZE_MAX, beginningsPath, decodeBeginnings, encodeBeginnings } from '#wire/beginnings.js';
 import { encodeCbor } from '#wire/cbor.js';
 
-const identity = await createTlsIdentity();
 const [long, short] = [seededBytes('long', 50_000), seededBytes('short', 7)];
 
 t.test('messages', async (t) => {
@@ -43,18 +34,7 @@ t.test('messages', async (t) => {
 });
 
 t.test('our server over TLS', async (t) => {
-  const store = createMemoryStore(storeOptions(new ManualClock()));
-  const routes = { store, crypto, swissnum: SWISSNUM, clock: systemClock, log: silentLog };
-  const tls = { tls: { key: identity.key, cert: identity.cert } };
-  const app = await createStorageApp({ ...routes, applicationVersion: 'tallac/test' }, tls);
-  await app.listen({ host: '127.0.0.1', port: 0 });
-  const port = (app.server.address() as AddressInfo).port;
-  const client = new RetryingServer(openTestServer(port, identity.spkiHash), systemClock);
-  t.teardown(async () => {
-    await client.close();
-    await app.close();
-    await store.close();
-  });
+  const { client, store } = await ownServer(t);
   await writeMutable(store, [3], long);
   await writeMutable(store, [9, 200], short);
   t.equal(await client.readMutableBeginnings(storageIndex, 100), undefined, 'not before it has said what it is');

@@ -48,6 +48,7 @@ t.test('what does not fit is said, with what would', (t) => {
     said('3/7/10', 3),
     'problem: no upload can spread over 7 servers (shares.happy): for 3 servers shares.needed = 1, shares.happy = 2 and shares.total = 3 fit; set them with tallac config set',
   );
+  t.match(said('3/7/10', 1), /: for 1 server shares\.needed = 1, shares\.happy = 1 and shares\.total = 1 fit;/);
   t.equal(said('3/7/10', 12, 6), 'problem: uploads wait for 7 servers (shares.happy), and 6 are connected');
   t.match(said('3/2/10', 10), /^note: an upload may end with so few servers \(shares\.happy = 2\)/);
   t.match(said('1/1/3', 3), /^note: an upload may end/);

@@ -1,5 +1,6 @@
 /**
- * One writer at a time for each mutable file inside a node. Those who want to write the same file wait for one another
+ * One writer at a time for each file inside a node: whoever changes a mutable one, or uploads an immutable one
+ * (upload-turns.ts). Those who want to write the same file wait for one another
  * here, where it costs nothing, and not on the servers, where each would undo the other's work.
  */
 import { setMaxListeners } from 'node:events';

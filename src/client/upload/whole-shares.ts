@@ -6,7 +6,7 @@ import { concat } from '#core/bytes.js';
 import type { EncodedShares } from '#core/immutable/encoder.js';
 import { encodeShareHeader } from '#core/immutable/layout.js';
 import type { WrittenShareLayout } from '#core/immutable/layout.js';
-import { fitWholeShares, WHOLE_SHARE_SIZE_MAX } from '#wire/whole-shares.js';
+import { fitWholeShares } from '#wire/whole-shares.js';
 import { encodedSegments } from './file-encoder.js';
 import type { EncodedSegment, FileEncoder, SegmentSource } from './file-encoder.js';
 
@@ -21,9 +21,7 @@ export interface WholeShares<Encoded extends EncodedShares> {
 
 /** Whether a file is so small that all its shares are made at once. */
 export function isSmall({ allocatedSize }: WrittenShareLayout, total: number): boolean {
-  if (allocatedSize > WHOLE_SHARE_SIZE_MAX) return false;
-  const share = new Uint8Array(allocatedSize);
-  return fitWholeShares(new Map(Array.from({ length: total }, (_, shareNumber) => [shareNumber, share])));
+  return fitWholeShares(Array<number>(total).fill(allocatedSize));
 }
 
 /** Makes the shares. @throws what `source` and `encoder` throw. */

@@ -183,10 +183,10 @@ t.test('anything is taken or refused, and nothing else happens', (t) => {
     }
   };
   t.doesNotThrow(() => {
-    fc.assert(fc.property(value, (any) => shapes.every((shape) => isJudged(() => shape(any, 'it')))));
+    fc.assert(fc.property(value, (given) => shapes.every((shape) => isJudged(() => shape(given, 'it')))));
     fc.assert(
-      fc.property(fc.constantFrom(...names), value, (name, any) =>
-        isJudged(() => helperResultsShape(changed({ [name]: any }), 'it')),
+      fc.property(fc.constantFrom(...names), value, (name, given) =>
+        isJudged(() => helperResultsShape(changed({ [name]: given }), 'it')),
       ),
     );
   });
