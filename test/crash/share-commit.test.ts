@@ -156,7 +156,7 @@ t.test('any call fails: all old or all new, and no call after that is in vain', 
   await makeTemplate(template);
   const given = requests['all at once'] ?? {};
   for (const code of ['ENOSPC', 'EIO']) {
-    let untrustedCount = 0;
+    const distrusted = new Set<string | undefined>();
     for (let index = 0; ; index++) {
       const directory = join(root, `${code} ${String(index)}`);
       await cp(template, directory, { recursive: true });
@@ -171,7 +171,7 @@ t.test('any call fails: all old or all new, and no call after that is in vain', 
       );
       const isOver = failing.restart() <= index;
       const isTrusted = !(await store.figures()).readonly;
-      if (!isTrusted) untrustedCount += 1;
+      if (!isTrusted) distrusted.add(failing.failed);
       if (error !== undefined && isTrusted) {
         const state = await stateOf(directory);
         if (state === before) await readTestWrite(store, given);
@@ -185,8 +185,9 @@ t.test('any call fails: all old or all new, and no call after that is in vain', 
       if (isOver) break;
     }
     // New shares go first and are taken back: only the second replacement and the removal are beyond that, and what
-    // the syncs of directories and of the three shares that were there were to keep.
-    if (code === 'ENOSPC') t.equal(untrustedCount, 10);
+    // the syncs of directories and of the three shares that were there were to keep. How many syncs that are differs
+    // from run to run, for they are under way together with calls that do no harm.
+    if (code === 'ENOSPC') t.strictSame([...distrusted].sort(), ['rename', 'rm', 'sync']);
   }
 });
 
