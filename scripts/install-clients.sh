@@ -8,7 +8,7 @@ export DEBIAN_FRONTEND=noninteractive
 
 # program:package
 wanted=(curl:curl promtool:prometheus rclone:rclone duplicity:duplicity git:git git-annex:git-annex chromium:chromium
-  sftp:openssh-client lftp:lftp restic:restic tor:tor)
+  sftp:openssh-client lftp:lftp restic:restic sshfs:sshfs tor:tor)
 missing=()
 for pair in "${wanted[@]}"; do
   command -v "${pair%%:*}" >/dev/null || missing+=("${pair##*:}")

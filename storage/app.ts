@@ -45,17 +45,34 @@ export interface StorageServerOptions {
   readonly limits?: Partial<Record<keyof typeof storageServerLimits, number>>;
   /** Counts the connections of this server, and of no other. */
   readonly connections?: ConnectionTable;
+  /** Other services beside storage. */
+  readonly beside?: AddRoutes | undefined;
   /** Is shown every request when it has been answered. */
   readonly answered?: (request: FastifyRequest, reply: FastifyReply) => void;
 }
+
+/** Adds the routes of a service. @param connections - is told which connections have shown its swissnum. */
+export type AddRoutes = (app: FastifyInstance, connections: ConnectionTable) => Promise<void>;
 
 /** Makes the instance; `listen` or `inject` and `close` are the caller's. The store is not closed with it. */
 export async function createStorageApp(
   options: StorageRoutesOptions,
   serverOptions: StorageServerOptions = {},
 ): Promise<FastifyInstance> {
+  return createServiceApp(options.clock, serverOptions, async (app, connections) => {
+    await app.register(storageRoutes, { ...options, connections });
+    await serverOptions.beside?.(app, connections);
+  });
+}
+
+/** The same for services other than storage. */
+export async function createServiceApp(
+  clock: Clock,
+  serverOptions: StorageServerOptions,
+  addRoutes: AddRoutes,
+): Promise<FastifyInstance> {
   const app = fastify({
-    serverFactory: (listener) => makeServer(serverOptions, options.clock, listener),
+    serverFactory: (listener) => makeServer(serverOptions, clock, listener),
     requestTimeout: storageServerLimits.requestTimeout,
     connectionTimeout: 0,
     routerOptions: { maxParamLength: PARAMETER_LENGTH_MAX },
@@ -76,7 +93,7 @@ export async function createStorageApp(
       done();
     });
   }
-  await app.register(storageRoutes, { ...options, connections });
+  await addRoutes(app, connections);
   return app;
 }
 

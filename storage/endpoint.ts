@@ -10,7 +10,7 @@ import type { HeadRules, Secrets } from './authorization.js';
 import type { BodySource } from './request-body.js';
 
 /** The variable parts of a path, as text. */
-export type PathParameters = Readonly<Partial<Record<'storageIndex' | 'shareNumber', string>>>;
+export type PathParameters = Readonly<Partial<Record<'storageIndex' | 'shareNumber' | 'uploadId', string>>>;
 
 /** What a path names. */
 export interface ShareTarget {
@@ -30,7 +30,7 @@ export interface Exchange<Kind extends SecretKind, Target> {
 /** One method of one path. */
 export interface Endpoint<Kind extends SecretKind, Target> {
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH';
-  /** Below /storage/v1, with `:storageIndex` and `:shareNumber`. */
+  /** Below the prefix of its service, such as /storage/v1, with `:storageIndex` and `:shareNumber`. */
   readonly path: string;
   readonly rules: HeadRules<Kind>;
   /** The media type of refusals to those who were admitted; plain text unless given. */

@@ -168,7 +168,7 @@ export async function* readBody({
   discarded,
   request,
   response,
-}: BodySource): AsyncGenerator<readonly Uint8Array[]> {
+}: BodySource): AsyncGenerator<readonly Uint8Array[], void> {
   if (request.headers.expect !== undefined) response.writeContinue();
   const stream = http2StreamOf(request) ?? request;
   const guard = new RateGuard(clock, () => {

@@ -44,64 +44,75 @@ declare module 'fastify' {
   }
 }
 
-/** What the storage server stands on. */
-export interface StorageRoutesOptions {
-  readonly store: ShareStore;
+/** What a service with a swissnum of its own stands on. */
+export interface ServiceRoutesOptions {
   readonly crypto: CryptoProvider;
-  /** The secret that opens the server, as its NURL carries it. */
+  /** The secret that opens the service, as its NURL carries it. */
   readonly swissnum: string;
   readonly clock: Clock;
   /** Is told of data that has passed and is garbage now, in bytes. */
   readonly discarded?: (sizeBytes: number) => void;
   readonly log: Log;
-  /** What the server says it is, for example `tallac/0.1.0`. */
-  readonly applicationVersion: string;
   /** Is told which connections have shown the swissnum. */
   readonly connections?: ConnectionTable;
+}
+
+/** What the storage server stands on. */
+export interface StorageRoutesOptions extends ServiceRoutesOptions {
+  readonly store: ShareStore;
+  /** What the server says it is, for example `tallac/0.1.0`. */
+  readonly applicationVersion: string;
   /** The changes of the store, where they are offered. */
   readonly feed?: ChangeFeed;
 }
 
 /** The plugin. It keeps its content-type parsers and handlers to itself. */
 export async function storageRoutes(app: FastifyInstance, options: StorageRoutesOptions): Promise<void> {
-  await app.register(
-    (scope, _, done) => {
-      new StorageRoutes(scope, options, PREFIX).defineAll((define) => {
-        defineImmutableEndpoints(define, options);
-        defineMutableEndpoints(define, options);
-      });
-      done();
-    },
-    { prefix: PREFIX },
-  );
+  await serviceRoutes(app, options, PREFIX, (define) => {
+    defineImmutableEndpoints(define, options);
+    defineMutableEndpoints(define, options);
+  });
   const { feed, store } = options;
+  const own = (define: DefineEndpoint): void => {
+    defineBeginningsEndpoint(define, store);
+    defineWholeSharesEndpoint(define, store);
+    if (feed !== undefined) defineFeedEndpoint(define, feed);
+  };
+  await serviceRoutes(app, options, OWN_PREFIX, own, () => feed?.endAll());
+}
+
+/**
+ * The routes of one service, all below `prefix`.
+ * @param end - ends replies that have no end of their own, when the application closes.
+ */
+export async function serviceRoutes(
+  app: FastifyInstance,
+  options: ServiceRoutesOptions,
+  prefix: string,
+  defineEndpoints: (define: DefineEndpoint) => void,
+  end: () => void = () => undefined,
+): Promise<void> {
   await app.register(
     (scope, _, done) => {
-      if (feed !== undefined) {
-        scope.addHook('preClose', (closed) => {
-          feed.endAll();
-          closed();
-        });
-      }
-      new StorageRoutes(scope, options, OWN_PREFIX).defineAll((define) => {
-        defineBeginningsEndpoint(define, store);
-        defineWholeSharesEndpoint(define, store);
-        if (feed !== undefined) defineFeedEndpoint(define, feed);
+      scope.addHook('preClose', (closed) => {
+        end();
+        closed();
       });
+      new ServiceRoutes(scope, options, prefix).defineAll(defineEndpoints);
       done();
     },
-    { prefix: OWN_PREFIX },
+    { prefix },
   );
 }
 
-class StorageRoutes {
+class ServiceRoutes {
   readonly #app: FastifyInstance;
-  readonly #options: StorageRoutesOptions;
+  readonly #options: ServiceRoutesOptions;
   readonly #prefix: string;
   readonly #gatekeeper: Gatekeeper;
   readonly #paths = new PathTable();
 
-  constructor(app: FastifyInstance, options: StorageRoutesOptions, prefix: string) {
+  constructor(app: FastifyInstance, options: ServiceRoutesOptions, prefix: string) {
     this.#app = app;
     this.#options = options;
     this.#prefix = prefix;

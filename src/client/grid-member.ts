@@ -2,11 +2,13 @@
  * One known server of the grid and whether it can be used now.
  *
  * Its version is asked for every few seconds; the last answer decides. A server that fails is asked again after a
- * delay that doubles, with jitter so that a grid's clients do not all come back at once. Every call that others make
+ * delay that doubles, with jitter so that a grid's clients do not all come back at once, and when it is its turn
+ * among all that do not answer (dial-turns.ts). A new announcement of it has it asked as if it were new. Every call that others make
  * to it is watched: an answer proves it alive, a failed connection proves the contrary, a timeout has it asked now.
  */
 import type { Clock, Log, Random } from '#core/environment.js';
 import { isTahoeError, reasonOf } from '#core/errors.js';
+import type { DialEnded, DialLane, DialTurns } from './dial-turns.js';
 import { StorageServerDecorator } from './storage-server-decorator.js';
 import type { Call, OperationName } from './storage-server-decorator.js';
 import type { CallOptions, ServerVersion, StorageServer } from './storage-server.js';
@@ -20,6 +22,8 @@ export interface PollLimits {
   /** The first delay after a failure; each further failure doubles it. */
   readonly backOffFirstMs: number;
   readonly backOffMaxMs: number;
+  /** The longest delay while it has never answered. */
+  readonly backOffUnmetMaxMs: number;
   /** The shortest time between the beginnings of two polls, whatever happens in between. */
   readonly spacingMs: number;
 }
@@ -30,8 +34,15 @@ export const defaultPollLimits: PollLimits = {
   timeoutMs: 5000,
   backOffFirstMs: 1000,
   backOffMaxMs: 60_000,
+  backOffUnmetMaxMs: 300_000,
   spacingMs: 1000,
 };
+
+/** Which servers have answered at some time, be it before a restart. */
+export interface MetServers {
+  has(serverId: string): boolean;
+  add(serverId: string): void;
+}
 
 /** What a member needs of the world, and whom it tells that its state has changed. */
 export interface MemberEnvironment {
@@ -39,7 +50,15 @@ export interface MemberEnvironment {
   readonly random: Random;
   readonly log: Log;
   readonly limits: PollLimits;
+  readonly turns: DialTurns;
+  readonly met?: MetServers | undefined;
   readonly changed: () => void;
+}
+
+/** When a server is asked for the first time, and how many places are dialled to reach it. */
+export interface FirstAttempt {
+  readonly delayMs: number;
+  readonly dialCount: number;
 }
 
 /** A server that is polled from its construction until `close`. */
@@ -49,8 +68,10 @@ export class GridMember {
   readonly #inner: StorageServer;
   readonly #environment: MemberEnvironment;
   readonly #closing = new AbortController();
+  readonly #dialCount: number;
   #connected = false;
-  #tried = false;
+  #hasAnswered: boolean;
+  #attemptCount = 0;
   #connectionStatus = 'connecting';
   #version: ServerVersion | undefined;
   #lastReceivedDataMs: number | undefined;
@@ -62,13 +83,17 @@ export class GridMember {
   #pollDueMs = Infinity;
   #cancelTimer: () => void = () => undefined;
   #running: Promise<void> | undefined;
+  #isWaiting = false;
+  #leaveTurns: () => void = () => undefined;
 
-  /** Takes over `server`: closing the member closes it. @param firstDelayMs - when it is asked for the first time. */
-  constructor(server: StorageServer, environment: MemberEnvironment, firstDelayMs = 0) {
+  /** Takes over `server`: closing the member closes it. */
+  constructor(server: StorageServer, environment: MemberEnvironment, { delayMs, dialCount }: FirstAttempt) {
     this.#inner = server;
     this.#environment = environment;
+    this.#dialCount = dialCount;
+    this.#hasAnswered = environment.met?.has(server.serverId) ?? false;
     this.server = new WatchedServer(server, this);
-    this.#schedule(firstDelayMs);
+    this.#schedule(delayMs);
   }
 
   /** Whether the last poll was answered, and no connection has failed since. */
@@ -76,9 +101,14 @@ export class GridMember {
     return this.#connected;
   }
 
-  /** Whether one poll has ended. */
-  get tried(): boolean {
-    return this.#tried;
+  /** How many polls have ended. */
+  get attemptCount(): number {
+    return this.#attemptCount;
+  }
+
+  /** When the last poll began, by the monotonic clock; -Infinity before the first. */
+  get attemptStartMs(): number {
+    return this.#pollStartMs;
   }
 
   /** `connected`, `connecting`, or why it is not. */
@@ -106,6 +136,22 @@ export class GridMember {
     return this.#clockOffsetMs;
   }
 
+  /** It was announced anew: where it does not answer, its delays begin from the first. */
+  announcedAnew(): void {
+    if (this.#connected) return;
+    this.#failureCount = 0;
+    if (!this.#isWaiting) this.tryAgain();
+    else {
+      this.#leaveTurns();
+      this.#waitForTurn();
+    }
+  }
+
+  /** Has it asked at its next turn, whatever its delay, where it does not answer. */
+  tryAgain(): void {
+    if (!this.#connected) this.#schedule(0);
+  }
+
   /** Some call was answered. */
   noteAnswer(): void {
     const { clock, limits } = this.#environment;
@@ -128,6 +174,7 @@ export class GridMember {
   async close(): Promise<void> {
     this.#closing.abort();
     this.#cancelTimer();
+    this.#leaveTurns();
     await this.#running;
     await this.#inner.close();
   }
@@ -152,13 +199,15 @@ export class GridMember {
         this.#disconnect(error);
       }
     } finally {
-      this.#tried = true;
+      this.#attemptCount += 1;
       this.#environment.changed();
     }
   }
 
   #connect(): void {
     this.#connected = true;
+    this.#hasAnswered = true;
+    this.#environment.met?.add(this.#inner.serverId);
     this.#connectionStatus = 'connected';
     this.#failureCount = 0;
     this.#schedule(this.#environment.limits.intervalMs);
@@ -172,7 +221,8 @@ export class GridMember {
     }
     this.#connected = false;
     this.#connectionStatus = reason;
-    const delayMs = Math.min(limits.backOffMaxMs, limits.backOffFirstMs * 2 ** this.#failureCount);
+    const longestMs = this.#hasAnswered ? limits.backOffMaxMs : limits.backOffUnmetMaxMs;
+    const delayMs = Math.min(longestMs, limits.backOffFirstMs * 2 ** this.#failureCount);
     this.#failureCount += 1;
     this.#cancelTimer();
     this.#pollDueMs = Infinity;
@@ -193,11 +243,31 @@ export class GridMember {
     });
   }
 
-  /** A poll that is due while one is running is that one: its end sets the next. */
+  /** A poll that is due while one is running or waiting is that one: its end sets the next. */
   #pollUnlessRunning(): void {
     this.#pollDueMs = Infinity;
-    this.#running ??= this.#poll().finally(() => {
+    if (this.#running !== undefined || this.#isWaiting) return;
+    if (this.#connected) this.#begin(() => undefined);
+    else this.#waitForTurn();
+  }
+
+  #waitForTurn(): void {
+    this.#isWaiting = true;
+    this.#leaveTurns = this.#environment.turns.ask(this.#lane(), this.#dialCount, (ended) => {
+      this.#isWaiting = false;
+      this.#begin(ended);
+    });
+  }
+
+  #lane(): DialLane {
+    if (this.#hasAnswered) return 'met';
+    return this.#failureCount === 0 ? 'new' : 'silent';
+  }
+
+  #begin(ended: DialEnded): void {
+    this.#running = this.#poll().finally(() => {
       this.#running = undefined;
+      ended(this.#connected);
     });
   }
 

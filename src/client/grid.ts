@@ -10,8 +10,9 @@ import { concat, toHex } from '#core/bytes.js';
 import type { CryptoProvider } from '#core/crypto.js';
 import type { Clock, Log, Random } from '#core/environment.js';
 import { TahoeError } from '#core/errors.js';
+import { DialTurns } from './dial-turns.js';
 import { defaultPollLimits, GridMember } from './grid-member.js';
-import type { PollLimits } from './grid-member.js';
+import type { MetServers, PollLimits } from './grid-member.js';
 import { shortNameOf } from './storage-server.js';
 import type { CertificateState, UploadPermission } from './upload-permission.js';
 import type { ServerIdentity, StorageServer } from './storage-server.js';
@@ -26,6 +27,8 @@ export interface KnownServer {
   readonly dialect?: 'https' | 'foolscap';
   /** Storage plugins it is offered by. */
   readonly plugins?: readonly string[];
+  /** How many places are dialled to reach it; 1 unless it says otherwise. */
+  readonly dialCount?: number;
 }
 
 /** What a grid is made of. */
@@ -39,8 +42,17 @@ export interface GridOptions {
   readonly limits?: Partial<PollLimits>;
   /** Which servers may get new shares; without it, all. */
   readonly permission?: UploadPermission;
+  /** Remembers who has answered; they are dialled first. */
+  readonly met?: MetServers;
   /** Whether all who tell of servers have been asked once; without it they have. */
   readonly isTold?: () => boolean;
+}
+
+/** How many servers an operation cannot do without. */
+export interface RequiredServers {
+  readonly count: number;
+  /** Whether they must be such as may get new shares. */
+  readonly toTakeShares?: boolean;
 }
 
 /** What people are shown of one server. Sizes in bytes, times in Unix milliseconds. */
@@ -77,6 +89,12 @@ export interface ServerStatus {
 /** So many new servers are asked at once, and as many more after each of these pauses: thousands may be announced. */
 const FIRST_POLLS_AT_ONCE = 32;
 const FIRST_POLLS_PAUSE_MS = 50;
+/** How long after new servers were announced it is waited for them: of thousands that are dead not all can be tried in time. */
+export const PATIENCE_MS = 15_000;
+/** Those that do not answer are asked again for who needs them and waits, unless they were just before. */
+export const LAST_RESORT_SPACING_MS = 5_000;
+/** How long that wait is. */
+export const LAST_RESORT_MS = 6_000;
 const UNSUPPORTED = 'unsupported: it has no address (NURL) for HTTPS that can be used';
 
 function unsupported(plugins: readonly string[]): string {
@@ -87,6 +105,10 @@ function unsupported(plugins: readonly string[]): string {
 /** Polls its servers from its construction until `close`. */
 export class Grid {
   #known: readonly (KnownServer & { readonly member: GridMember | undefined })[] = [];
+  /** Those of them that can be talked to, in the same order. */
+  #members: readonly GridMember[] = [];
+  readonly #turns: DialTurns;
+  #patientUntilMs = -Infinity;
   readonly #options: GridOptions;
   readonly #waiting = new Set<() => void>();
   /** Members that were given up and are still closing. */
@@ -95,30 +117,42 @@ export class Grid {
 
   constructor(options: GridOptions) {
     this.#options = options;
+    this.#turns = new DialTurns(options.clock);
     this.replace(options.servers);
   }
 
   /**
-   * These are the servers from now on. One whose `server` was there before stays as it is; those that are not among
-   * them any more are closed.
+   * These are the servers from now on. One whose `server` was there before stays as it is, and is asked soon if its
+   * announcement is another; those that are not among them any more are closed.
    */
   replace(servers: readonly KnownServer[]): void {
-    const { clock, random, log } = this.#options;
-    const limits = { ...defaultPollLimits, ...this.#options.limits };
-    const before = new Map(this.#known.map(({ member, server }) => [server, member]));
-    const environment = { clock, random, log, limits, changed: () => this.changed() };
-    let newCount = 0;
-    const admit = (server: StorageServer): GridMember => {
-      const delayMs = Math.floor(newCount++ / FIRST_POLLS_AT_ONCE) * FIRST_POLLS_PAUSE_MS;
-      return new GridMember(server, environment, delayMs);
-    };
-    this.#known = servers.map((known) => ({
-      ...known,
-      member: before.get(known.server) ?? (known.server && admit(known.server)),
-    }));
-    const stays = new Set(this.#members());
-    for (const member of before.values()) if (member !== undefined && !stays.has(member)) this.#leave(member);
+    const before = new Map(this.#known.map((known) => [known.server, known]));
+    const { met } = this.#options;
+    const newCounts = { met: 0, others: 0 };
+    this.#known = servers.map((known) => {
+      const { identity, server } = known;
+      if (server === undefined) return { ...known, member: undefined };
+      const old = before.get(server);
+      if (old?.member === undefined) {
+        const position = met?.has(server.serverId) === true ? newCounts.met++ : newCounts.others++;
+        return { ...known, member: this.#admit(known, server, position) };
+      }
+      if (old.identity !== identity) old.member.announcedAnew();
+      return { ...known, member: old.member };
+    });
+    if (newCounts.met + newCounts.others > 0) this.#patientUntilMs = this.#options.clock.monotonicMs() + PATIENCE_MS;
+    this.#members = this.#known.flatMap(({ member }) => member ?? []);
+    const stays = new Set(this.#members);
+    for (const { member } of before.values()) if (member !== undefined && !stays.has(member)) this.#leave(member);
     this.changed();
+  }
+
+  #admit({ dialCount = 1 }: KnownServer, server: StorageServer, position: number): GridMember {
+    const { clock, random, log, met } = this.#options;
+    const limits = { ...defaultPollLimits, ...this.#options.limits };
+    const environment = { clock, random, log, limits, met, turns: this.#turns, changed: () => this.changed() };
+    const delayMs = Math.floor(position / FIRST_POLLS_AT_ONCE) * FIRST_POLLS_PAUSE_MS;
+    return new GridMember(server, environment, { delayMs, dialCount });
   }
 
   /** Has those who wait look again. */
@@ -128,9 +162,7 @@ export class Grid {
 
   /** The servers that answer, in the order they were announced. */
   connectedServers(): StorageServer[] {
-    return this.#members()
-      .filter((member) => member.connected)
-      .map((member) => member.server);
+    return this.#members.filter((member) => member.connected).map((member) => member.server);
   }
 
   /** The servers that answer, in the order in which `storageIndex` (16 bytes) asks them. */
@@ -168,27 +200,56 @@ export class Grid {
   }
 
   /**
-   * Waits until at least `minimum` servers are connected, or all are known and every one has been tried once.
+   * Waits until at least `minimum` servers are connected, or all are known and every one has been tried once, or they
+   * have had PATIENCE_MS for it. Where fewer than are required are connected then, the others are tried again.
    * @throws ERR_CANCELLED when the signal or `close` ends the wait.
    */
-  async ready(minimum: number, signal?: AbortSignal): Promise<void> {
+  async ready(minimum: number, signal?: AbortSignal, required: RequiredServers = { count: 0 }): Promise<void> {
+    const isEnough = (): boolean => this.connectedServers().length >= minimum;
+    await this.#wait(() => isEnough() || this.#isTold(), Infinity, signal);
+    await this.#wait(() => isEnough() || this.#isTried(), this.#patientUntilMs, signal);
+    const { count, toTakeShares = false } = required;
+    const takes = ({ serverId }: StorageServer): boolean =>
+      !toTakeShares || (this.#options.permission?.allows(serverId) ?? true);
+    const hasRequired = (): boolean => this.connectedServers().filter(takes).length >= count;
+    if (!hasRequired()) await this.tryAgain(signal, hasRequired);
+  }
+
+  /**
+   * Has all that do not answer asked at once, as far as there are turns for them and it was not done just before; waits
+   * until it is enough, until all of them have been asked, or LAST_RESORT_MS.
+   * @throws ERR_CANCELLED when the signal or `close` ends the wait.
+   */
+  async tryAgain(signal?: AbortSignal, isEnough = (): boolean => false): Promise<void> {
+    const latestMs = this.#nowMs() - LAST_RESORT_SPACING_MS;
+    const absent = this.#members
+      .filter((member) => !member.connected && member.attemptStartMs <= latestMs)
+      .map((member) => ({ member, attemptCount: member.attemptCount }));
+    for (const { member } of absent) member.tryAgain();
+    const isAsked = (): boolean => absent.every(({ member, attemptCount }) => member.attemptCount > attemptCount);
+    await this.#wait(() => isEnough() || isAsked(), this.#nowMs() + LAST_RESORT_MS, signal);
+  }
+
+  /** Waits until it is so, but no longer than until `latestMs`. */
+  async #wait(isSo: () => boolean, latestMs: number, signal: AbortSignal | undefined): Promise<void> {
+    let cancelTimer = (): void => undefined;
     await new Promise<void>((resolve, reject) => {
       const look = (): void => {
-        if (this.#closed || signal?.aborted === true) {
-          stop();
-          reject(new TahoeError('ERR_CANCELLED', { what: 'waiting for servers' }, { cause: signal?.reason }));
-        } else if (this.connectedServers().length >= minimum || this.#isTried()) {
-          stop();
-          resolve();
-        }
-      };
-      const stop = (): void => {
+        const isEnded = this.#closed || signal?.aborted === true;
+        const isOver = isSo() || this.#nowMs() >= latestMs;
+        if (!isEnded && !isOver) return;
         this.#waiting.delete(look);
         signal?.removeEventListener('abort', look);
+        cancelTimer();
+        if (!isEnded) resolve();
+        else reject(new TahoeError('ERR_CANCELLED', { what: 'waiting for servers' }, { cause: signal?.reason }));
       };
       this.#waiting.add(look);
       signal?.addEventListener('abort', look, { once: true });
       look();
+      if (this.#waiting.has(look) && latestMs < Infinity) {
+        cancelTimer = this.#options.clock.schedule(Math.max(0, latestMs - this.#nowMs()), look);
+      }
     });
   }
 
@@ -196,19 +257,23 @@ export class Grid {
   async close(): Promise<void> {
     this.#closed = true;
     this.changed();
-    await Promise.all([...this.#members().map((member) => member.close()), ...this.#leaving]);
+    await Promise.all([...this.#members.map((member) => member.close()), ...this.#leaving]);
+  }
+
+  #isTold(): boolean {
+    return this.#options.isTold?.() ?? true;
   }
 
   #isTried(): boolean {
-    return (this.#options.isTold?.() ?? true) && this.#members().every((member) => member.tried);
+    return this.#members.every((member) => member.attemptCount > 0);
+  }
+
+  #nowMs(): number {
+    return this.#options.clock.monotonicMs();
   }
 
   #leave(member: GridMember): void {
     const left = member.close().finally(() => this.#leaving.delete(left));
     this.#leaving.add(left);
-  }
-
-  #members(): GridMember[] {
-    return this.#known.flatMap(({ member }) => member ?? []);
   }
 }

@@ -75,6 +75,7 @@ export class KnownServers {
         origin: source.name,
         dialect: this.#dialectOf(announcement),
         plugins: announcement.plugins ?? [],
+        dialCount: Math.max(1, announcement.nurls.length, announcement.furl?.hints.length ?? 0),
       };
     });
     this.#opened = opened;
@@ -88,7 +89,9 @@ export class KnownServers {
 
   #choose(): ReadonlyMap<string, Choice> {
     const chosen = new Map<string, Choice>();
-    for (const { source, servers } of this.#told.values()) {
+    // Where there are more than one client knows, those of the lower ranks are known.
+    const told = [...this.#told.values()].sort((one, other) => one.source.rank - other.source.rank);
+    for (const { source, servers } of told) {
       for (const server of servers) {
         const choice = { ...server, source };
         const rival = chosen.get(server.announcement.serverId);

@@ -7,13 +7,13 @@ export const helperErrors = {
     'unavailable',
     (f) =>
       `the helper ${f.helper} did not store the file: ${f.reason}; try again, which goes on where it stopped, or take ` +
-      '[client]helper.furl out to upload without a helper',
+      '[client]helper.furl and helper_nurl out to upload without a helper',
   ),
   ERR_HELPER_RESULT: entry<{ helper: string; reason: string }>(
     'unavailable',
     (f) =>
       `the file was not stored as it is: what the helper ${f.helper} says of it is wrong (${f.reason}); its operator can look ` +
-      'into it; without [client]helper.furl this node uploads by itself',
+      'into it; without [client]helper.furl and helper_nurl this node uploads by itself',
   ),
   ERR_NO_CIPHERTEXT: entry<{ reason: string }>(
     'unavailable',

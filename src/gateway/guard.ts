@@ -38,7 +38,7 @@ const READING = ['GET', 'HEAD'];
 const FOR_ALL = ['/healthz', '/readyz'];
 const BY_ANY_NAME = ['/metrics'];
 const BELOW_CAPABILITY = /^\/(uri|cap)\/./s;
-const STATUS_PAGES = /^\/(status|statistics|storage|helper_status|operations)(\/|$)/;
+const STATUS_PAGES = /^\/(status|statistics|storage|helper_status|operations|tallac\/v1\/grid)(\/|$)/;
 const HOST = /^([a-z0-9._-]{1,253}|\[[0-9a-f:.]{2,45}\])(:[0-9]{1,5})?$/i;
 const ADDRESS = /^([0-9]{1,3}(\.[0-9]{1,3}){3}|\[.*\])$/;
 

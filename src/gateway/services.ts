@@ -21,6 +21,7 @@ import type { Directory } from '#client/directory/directory.js';
 import type { PathFound, PathMissing } from '#client/directory/path.js';
 import type { ImmutableReader, ReadOptions } from '#client/download/immutable-reader.js';
 import type { FileStore } from '#client/file-store.js';
+import type { RequiredServers } from '#client/grid.js';
 import type { CreateOptions } from '#client/mutable/create.js';
 import type { MutableFile } from '#client/mutable/mutable-file.js';
 import type { WalkStep } from '#client/traversal/walk.js';
@@ -118,33 +119,41 @@ export interface Gateway extends GatewayServices {
   readonly watchers: { count: number };
 }
 
-/** The services that a store gives. @param ready - waits until so many servers are known, or all. */
+/**
+ * The services that a store gives.
+ * @param ready - waits until so many servers are connected, or all have been tried; where fewer than are required are, those
+ *   that do not answer are tried again.
+ */
 export function storeServices(
   store: FileStore,
-  ready: (minimum: number, signal: AbortSignal) => Promise<void>,
+  ready: (minimum: number, signal: AbortSignal, required?: RequiredServers) => Promise<void>,
 ): StoreServices {
   const { context } = store;
   const when = async <Result>(signal: AbortSignal, action: () => Result | Promise<Result>): Promise<Result> => {
-    await ready(context.encoding.total, signal);
+    await ready(context.encoding.total, signal, { count: context.encoding.needed });
+    return action();
+  };
+  const whenHappy = async <Result>(signal: AbortSignal, action: () => Promise<Result>): Promise<Result> => {
+    await ready(context.encoding.total, signal, { count: context.encoding.happy, toTakeShares: true });
     return action();
   };
   return {
-    upload: (input, signal) => when(signal, () => store.upload(input, signal)),
+    upload: (input, signal) => whenHappy(signal, () => store.upload(input, signal)),
     openFile: (capability, signal, options) => when(signal, () => store.openFile(capability, options)),
     openMutable: (capability, signal) => when(signal, () => store.openMutable(capability)),
-    createMutable: (contents, options) => when(options.signal, () => store.createMutable(contents, options)),
+    createMutable: (contents, options) => whenHappy(options.signal, () => store.createMutable(contents, options)),
     openDirectory: (capability, signal) => when(signal, () => store.openDirectory(capability)),
-    createDirectory: (entries, options) => when(options.signal, () => store.createDirectory(entries, options)),
+    createDirectory: (entries, options) => whenHappy(options.signal, () => store.createDirectory(entries, options)),
     createImmutableDirectory: (entries, signal) =>
-      when(signal, () => store.createImmutableDirectory(entries, { signal })),
+      whenHappy(signal, () => store.createImmutableDirectory(entries, { signal })),
     follow: (root, path, signal) => when(signal, () => store.follow(root, path, { signal })),
     openSpool: () => context.openSpool(),
     async *walk(root, signal) {
-      await ready(context.encoding.total, signal);
+      await ready(context.encoding.total, signal, { count: context.encoding.needed });
       yield* store.walk(root, signal);
     },
     async *watch(capability, signal) {
-      await ready(context.encoding.total, signal);
+      await ready(context.encoding.total, signal, { count: context.encoding.needed });
       yield* watch(context, capability, { signal });
     },
     async check(capability, options) {

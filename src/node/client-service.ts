@@ -9,7 +9,7 @@ import { FileStore } from '#client/file-store.js';
 import type { FileStoreContext } from '#client/file-store.js';
 import type { Grid } from '#client/grid.js';
 import type { UploadAssistant } from '#client/helper/helper-link.js';
-import type { UploadHelper } from '#client/helper/helper-object.js';
+import type { UploadHelper } from '#client/helper/upload-helper.js';
 import { KnownVersions } from '#client/mutable/known-versions.js';
 import { WriterQueue } from '#client/mutable/writer-queue.js';
 import { UploadTurns } from '#client/upload/upload-turns.js';
@@ -118,13 +118,12 @@ async function serveHelper(
   grid: Grid,
   context: FileStoreContext,
 ): Promise<UploadHelper | undefined> {
-  const { foolscap, helperPlace: place, settings } = options;
-  if (place === undefined || foolscap === undefined) return undefined;
+  const { helperPlace: place, settings } = options;
+  if (place === undefined) return undefined;
   const { startHelper } = await import('./helper-service.js');
   const helper = await startHelper({
     ...options,
     place,
-    foolscap,
     context,
     sizeMax: settings.helper.sizeMax,
     connectionsMax: settings.connectionsMax,
@@ -134,13 +133,13 @@ async function serveHelper(
   return helper;
 }
 
-/** The helper that uploads for this node. */
+/** The helpers that upload for this node. */
 async function helperOf(options: ClientServiceOptions): Promise<UploadAssistant | undefined> {
-  const { foolscap, settings } = options;
-  const { furl } = settings.helper;
-  if (furl === undefined || foolscap === undefined || !settings.mayConnect) return undefined;
-  const { linkHelper } = await import('./helper-service.js');
-  return linkHelper(furl, { ...options, foolscap });
+  const { settings } = options;
+  const { furl, nurl } = settings.helper;
+  if ((furl === undefined && nurl === undefined) || !settings.mayConnect) return undefined;
+  const { linkHelpers } = await import('./helper-service.js');
+  return linkHelpers(settings.helper, options);
 }
 
 /** SFTP is loaded only where it is served. */
@@ -231,7 +230,7 @@ function servicesOf(
   context: FileStoreContext,
 ): GatewayServices {
   return {
-    ...storeServices(new FileStore(context), (minimum, signal) => grid.ready(minimum, signal)),
+    ...storeServices(new FileStore(context), (minimum, signal, required) => grid.ready(minimum, signal, required)),
     crypto: options.crypto,
     clock: options.clock,
     log: options.log,

@@ -18,6 +18,7 @@ import type { Closers } from './closers.js';
 import type { Foolscap } from './foolscap/foolscap.js';
 import type { KnownIntroducer } from './introducers-file.js';
 import { startIntroductions } from './introductions.js';
+import { MetServersFile } from './met-servers-file.js';
 import type { NodeDirectory } from './node-directory.js';
 import { followServerLists } from './server-lists.js';
 import type { NodeSettings } from './settings.js';
@@ -53,7 +54,9 @@ export async function joinGrid(options: JoinOptions): Promise<JoinedGrid> {
   const permission = new UploadPermission(settings.gridManagers, crypto, clock);
   let sources: readonly { readonly isTold: boolean }[] = [];
   const isTold = (): boolean => sources.every((source) => source.isTold);
-  const grid = new Grid({ servers: [], crypto, clock, random, log, permission, isTold });
+  const met = await MetServersFile.open({ directory: options.directory, clock, log });
+  closers.add('the servers that were met', () => met.close());
+  const grid = new Grid({ servers: [], crypto, clock, random, log, permission, met, isTold });
   closers.add('the grid', () => grid.close());
   const known = new KnownServers({
     open: (announcement) => openStorageServer(announcement, { clock, dialler, ...foolscapOf(options) }),

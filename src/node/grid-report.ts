@@ -1,9 +1,9 @@
 /**
  * What a node knows of its grid, for `tallac grid servers`, for `tallac doctor` and for the figures: who is known, from
- * where, how they are reached and how they are. Served at /tallac/v1/grid of the web port; no address and no secret is
- * in it.
+ * where, how they are reached and how they are. Served at /tallac/v1/grid of the web port: to GET at once, to POST after
+ * servers that do not answer have been asked again. No address and no secret is in it.
  */
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { Grid } from '#client/grid.js';
 import type { LinkStatus } from '#client/introducer-link.js';
 import type { ListStatus } from '#client/server-list-follower.js';
@@ -57,11 +57,15 @@ export function reportGrid({ grid, introducers, lists }: JoinedGrid): GridReport
 
 /** Serves it. */
 export function gridReportRoute(app: FastifyInstance, joined: JoinedGrid): void {
-  app.get(GRID_REPORT_PATH, (_request, reply) => {
-    return reply
+  const send = (reply: FastifyReply): FastifyReply =>
+    reply
       .header('cache-control', 'no-store')
       .header('content-type', 'application/json')
       .send(`${JSON.stringify(reportGrid(joined))}\n`);
+  app.get(GRID_REPORT_PATH, (_request, reply) => send(reply));
+  app.post(GRID_REPORT_PATH, async (_request, reply) => {
+    await joined.grid.tryAgain();
+    return send(reply);
   });
 }
 

@@ -1,7 +1,9 @@
 /** The settings of both ends of a helper: whether this node is one, and which one it uses. */
 import { isTahoeError } from '#core/errors.js';
 import { parseFurl } from '#wire/foolscap/furl.js';
+import type { Nurl } from '#wire/nurl.js';
 import type { Configuration } from './config/configuration.js';
+import type { Option } from './config/option.js';
 import { options } from './config/schema.js';
 
 /** Of one node. */
@@ -12,34 +14,35 @@ export interface HelperSettings {
   readonly sizeMax: number;
   /** The helper that uploads for this node, by its furl; undefined for none. Secret. */
   readonly furl: string | undefined;
+  /** The same over HTTPS, which goes before. */
+  readonly nurl: Nurl | undefined;
 }
 
 /** @throws ERR_CONFIG where nobody could reach the helper, or the one that is named cannot be used. */
 export function readHelper(configuration: Configuration): HelperSettings {
-  const { helper, helperEnabled, helperSize } = options;
+  const { helper, helperEnabled, helperNurl, helperSize } = options;
   const isEnabled = configuration.get(helperEnabled);
-  const furl = configuration.get(helper);
+  const given = configuration.get(helper);
+  const furl = given === 'None' ? undefined : given;
+  if (furl !== undefined) checkFurl(configuration, helper, furl);
   if (isEnabled && configuration.get(options.tubPort) === 'disabled') {
     const problem = 'a helper is enabled, but tub.port is disabled, so nobody could reach it; set [node]tub.port';
     throw configuration.error(helperEnabled, problem);
   }
-  for (const [option, isSet] of [
-    [helperEnabled, isEnabled],
-    [helper, furl !== undefined && furl !== 'None'],
-  ] as const) {
-    if (!isSet || configuration.get(options.foolscap)) continue;
-    throw configuration.error(option, 'helpers speak Foolscap, and [node]foolscap of tallac.cfg turns it off');
+  if (furl !== undefined && !configuration.get(options.foolscap)) {
+    const problem =
+      'a furl is for Foolscap, which [node]foolscap of tallac.cfg turns off; [client]helper_nurl there needs none';
+    throw configuration.error(helper, problem);
   }
-  const sizeMax = configuration.get(helperSize);
-  return { isEnabled, sizeMax, furl: furl === undefined || furl === 'None' ? undefined : checked(configuration, furl) };
+  return { isEnabled, sizeMax: configuration.get(helperSize), furl, nurl: configuration.get(helperNurl) };
 }
 
-function checked(configuration: Configuration, furl: string): string {
+/** @throws ERR_CONFIG, which repeats nothing of it, where an option holds what is no furl. */
+export function checkFurl(configuration: Configuration, option: Option<unknown>, furl: string): void {
   try {
     parseFurl(furl);
-    return furl;
   } catch (error) {
     if (!isTahoeError(error, 'ERR_FURL')) throw error;
-    throw configuration.error(options.helper, error.facts.reason);
+    throw configuration.error(option, error.facts.reason);
   }
 }

@@ -6,7 +6,7 @@ import { options } from './config/schema.js';
 import type { LogLevel } from './log.js';
 import { readNetwork } from './network/network-settings.js';
 import type { NetworkSettings } from './network/network-settings.js';
-import { readWeb } from './settings.js';
+import { readLogGatherer, readWeb } from './settings.js';
 
 /** All of them. */
 export interface IntroducerSettings {
@@ -17,6 +17,8 @@ export interface IntroducerSettings {
   readonly crypto: CryptoName;
   /** Whether it speaks Foolscap, too. */
   readonly speaksFoolscap: boolean;
+  /** Who gathers its log, by a furl; undefined for nobody. Secret. */
+  readonly logGatherer: string | undefined;
   /** By which ways others are reached. */
   readonly network: NetworkSettings;
   /** Connections that one listening port holds at a time. */
@@ -36,6 +38,7 @@ export function readIntroducerSettings(configuration: Configuration): Introducer
     crypto: configuration.get(options.crypto),
     network: readNetwork(configuration),
     speaksFoolscap: configuration.get(options.foolscap),
+    logGatherer: readLogGatherer(configuration),
     connectionsMax: configuration.get(options.connectionsMax),
   };
 }

@@ -14,6 +14,7 @@ import { createLog } from './log.js';
 import type { LogLevel, NodeLog } from './log.js';
 import type { LogDestination } from './logs/destination.js';
 import { keepLogs } from './logs/keep-logs.js';
+import type { KeptLogs } from './logs/keep-logs.js';
 import { RotatingFile } from './logs/rotating-file.js';
 import { identifyNodeType, NodeDirectory } from './node-directory.js';
 import { claimPidFile } from './pid-file.js';
@@ -107,24 +108,22 @@ interface Start {
   readonly mainLog: LogDestination | undefined;
 }
 
-/** The log on standard output, in files, and its incidents. */
+/** The log on standard output, in files, and its incidents; and what of it others may be told. */
 function openLog(
   level: LogLevel,
   configuration: Configuration,
   { directory: { path: directory }, logDestinations, mainLog }: Start,
-): NodeLog {
+): { readonly log: NodeLog; readonly kept: KeptLogs } {
   const file = mainLog && new RotatingFile(mainLog);
   const log = createLog(level, file && { write: (lines) => void file.write(lines.trimEnd()) });
   const destinations = [...logDestinations, ...readLogFiles(configuration, directory)];
-  const end = keepLogs(log, { directory, destinations, clock: systemClock });
-  return {
-    ...log,
-    close: () => {
-      end();
-      log.close();
-      file?.close();
-    },
+  const kept = keepLogs(log, { directory, destinations, clock: systemClock });
+  const close = (): void => {
+    kept.end();
+    log.close();
+    file?.close();
   };
+  return { log: { ...log, close }, kept };
 }
 
 async function reloadUnder(manager: ServiceManager | undefined, reload: () => Promise<ReloadReport>): Promise<void> {
@@ -141,9 +140,9 @@ async function startNodeIn(start: Start): Promise<Started> {
   };
   const { configuration, settings } = await read();
   for (const warning of settings.warnings) stderr.write(`warning: ${warning}\n`);
-  const log = openLog(settings.logLevel, configuration, start);
+  const { log, kept } = openLog(settings.logLevel, configuration, start);
   const live = new LiveSettings(configuration, settings);
-  const node = await startNode({ directory, configuration, settings, live, log, isWatched });
+  const node = await startNode({ directory, configuration, settings, live, log, kept, isWatched });
   const reload = async (): Promise<ReloadReport> => {
     const report = await live.reload(read, log);
     await writeReloadReport(directory.path, report);
@@ -158,8 +157,8 @@ async function startIntroducerIn(start: Start): Promise<Started> {
   const { startIntroducer } = await import('./start-introducer.js');
   const configuration = await load();
   const settings = readIntroducerSettings(configuration);
-  const log = openLog(settings.logLevel, configuration, start);
-  return { log, node: await startIntroducer({ directory, configuration, settings, log, isWatched }) };
+  const { log, kept } = openLog(settings.logLevel, configuration, start);
+  return { log, node: await startIntroducer({ directory, configuration, settings, log, kept, isWatched }) };
 }
 
 interface StopRequests {

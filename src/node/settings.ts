@@ -13,10 +13,9 @@ import type { Configuration } from './config/configuration.js';
 import { readExpiry } from './expiry-settings.js';
 import type { ExpirySettings } from './expiry-settings.js';
 import type { ListPlace } from './config/list-place.js';
-import { nameOption } from './config/option.js';
 import { options } from './config/schema.js';
 import type { LogLevel } from './log.js';
-import { readHelper } from './helper-settings.js';
+import { checkFurl, readHelper } from './helper-settings.js';
 import type { HelperSettings } from './helper-settings.js';
 import { readNetwork } from './network/network-settings.js';
 import type { NetworkSettings } from './network/network-settings.js';
@@ -24,10 +23,6 @@ import type { LogDestination } from './logs/destination.js';
 import { readSftp } from './sftp-settings.js';
 import type { SftpSettings } from './sftp-settings.js';
 import { isTubDisabled } from './tub-location.js';
-
-const NO_GATHERER =
-  '[node]log_gatherer.furl is set, and nothing is sent there: incidents are kept in logs/incidents, and the log is to be ' +
-  'read with --eliot-destination, [log]file of tallac.cfg or /private/logs/v1';
 
 /** How new files are encoded. 1 ≤ needed ≤ total ≤ 256 and 1 ≤ happy ≤ 256; with happy > total no upload succeeds. */
 export interface EncodingSettings {
@@ -95,6 +90,8 @@ export interface NodeSettings {
   /** Who encrypts, hashes and signs. */
   readonly crypto: CryptoName;
   readonly foolscap: FoolscapSettings;
+  /** Who gathers its log, by a furl; undefined for nobody. Secret. */
+  readonly logGatherer: string | undefined;
   readonly helper: HelperSettings;
   /** undefined when no SFTP is served. */
   readonly sftp: SftpSettings | undefined;
@@ -138,6 +135,7 @@ export function readSettings(configuration: Configuration, directory: string): N
     logLevel: configuration.get(options.logLevel),
     crypto: configuration.get(options.crypto),
     foolscap: readFoolscap(configuration),
+    logGatherer: readLogGatherer(configuration),
     helper: readHelper(configuration),
     sftp: readSftp(configuration, (path) => resolvePath(directory, path)),
     connectionsMax: configuration.get(options.connectionsMax),
@@ -202,6 +200,18 @@ function readFoolscap(configuration: Configuration): FoolscapSettings {
   return { enabled, clientForced: configuration.get(clientForceFoolscap) };
 }
 
+/** Who gathers the log, by a furl; undefined for nobody. @throws ERR_CONFIG. */
+export function readLogGatherer(configuration: Configuration): string | undefined {
+  const { foolscap, logGatherer } = options;
+  const furl = configuration.get(logGatherer);
+  if (furl === undefined) return undefined;
+  if (!configuration.get(foolscap)) {
+    throw configuration.error(logGatherer, 'gatherers speak Foolscap, and [node]foolscap of tallac.cfg turns it off');
+  }
+  checkFurl(configuration, logGatherer, furl);
+  return furl;
+}
+
 function readEncoding(configuration: Configuration): EncodingSettings {
   const { sharesNeeded, sharesHappy, sharesTotal, maximumSegmentSize } = options;
   const needed = configuration.get(sharesNeeded);
@@ -217,10 +227,7 @@ function readEncoding(configuration: Configuration): EncodingSettings {
 }
 
 function listWarnings(configuration: Configuration): readonly string[] {
-  const gatherer = nameOption(options.logGatherer);
-  const warnings = configuration
-    .withoutEffect()
-    .map((name) => (name === gatherer ? NO_GATHERER : `${name} is set and has no effect in this version`));
+  const warnings = configuration.withoutEffect().map((name) => `${name} is set and has no effect in this version`);
   for (const section of configuration.pluginSections()) {
     warnings.push(`[${section}] is of a storage plugin; none is known, so it has no effect`);
   }

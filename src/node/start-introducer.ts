@@ -10,9 +10,10 @@ import type { IntroducerSettings } from './introducer-settings.js';
 import { startIntroducerService } from './introducer-service.js';
 import { openNetwork } from './network/network.js';
 import type { NodeDirectory } from './node-directory.js';
-import { locate, needsMonitor, runningNode, startFoolscap, startMonitor } from './start.js';
+import { locate, needsMonitor, offerLog, runningNode, startFoolscap, startMonitor } from './start.js';
 import type { RunningNode } from './start.js';
 import type { NodeLog } from './log.js';
+import type { KeptLogs } from './logs/keep-logs.js';
 
 /** Which introducer to start, with its configuration read and checked. */
 export interface StartIntroducerOptions {
@@ -20,6 +21,8 @@ export interface StartIntroducerOptions {
   readonly configuration: Configuration;
   readonly settings: IntroducerSettings;
   readonly log: NodeLog;
+  /** What of the log others are told; without it nothing is. */
+  readonly kept?: KeptLogs;
   /** Whether somebody asks for its health although it has no web port. */
   readonly isWatched?: boolean;
 }
@@ -55,9 +58,9 @@ async function startServices(
     closers,
   });
   const environment = { crypto, random: systemRandom, clock: systemClock, log, closers };
-  const foolscap = settings.speaksFoolscap
-    ? await startFoolscap(certificate, closers, log, network.dialler)
-    : undefined;
+  const given = { certificate, closers, log, dialler: network.dialler };
+  const foolscap = settings.speaksFoolscap ? await startFoolscap(given) : undefined;
+  if (settings.speaksFoolscap) await offerLog(given, options);
   const gatewayUrl = await startIntroducerService({
     directory,
     settings,

@@ -14,9 +14,11 @@ import type { Foolscap } from './foolscap/foolscap.js';
 import { createCrypto } from './crypto-choice.js';
 import { allocatePort, localAddresses } from './endpoint.js';
 import { NodeHealth } from './health/node-health.js';
+import type { HelperPlace, HelperPlaceOptions } from './helper-service.js';
 import type { Monitor } from './health/routes.js';
 import { NodeStatistics } from './health/statistics.js';
 import type { NodeLog } from './log.js';
+import type { KeptLogs } from './logs/keep-logs.js';
 import type { NodeDirectory } from './node-directory.js';
 import type { Announced } from './announcement-file.js';
 import { loadIntroducers } from './introducers-file.js';
@@ -48,6 +50,8 @@ export interface StartOptions {
   /** What of the settings may change while the node runs; without it nothing does. */
   readonly live?: LiveSettings;
   readonly log: NodeLog;
+  /** What of the log others are told; without it nothing is. */
+  readonly kept?: KeptLogs;
   /** Whether somebody asks for `problem` although the node has no gateway. */
   readonly isWatched?: boolean;
 }
@@ -125,7 +129,9 @@ async function startServices(
   const live = options.live ?? new LiveSettings(options.configuration, settings);
   const network = openNetwork({ settings: settings.network, directory, clock, random, log, closers });
   const { dialler } = network;
-  const foolscap = settings.foolscap.enabled ? await startFoolscap(certificate, closers, log, dialler) : undefined;
+  const given = { certificate, closers, log, dialler };
+  const foolscap = settings.foolscap.enabled ? await startFoolscap(given) : undefined;
+  if (settings.foolscap.enabled) await offerLog(given, options);
   monitor?.metrics.addGauge(
     'tallac_foolscap_connections',
     'Peers that are connected over Foolscap, by either side.',
@@ -134,21 +140,19 @@ async function startServices(
   const shared = { directory, crypto, random, clock, log, closers, monitor, live, foolscap, dialler };
   let announced: Announced | undefined;
   const location = settings.storage === undefined && !settings.helper.isEnabled ? undefined : await locate(options);
+  const helperPlace = await placeOfHelper(settings, location, { ...shared, certificate });
   if (settings.storage !== undefined && location !== undefined) {
     const { connectionsMax, nickname, storage } = settings;
     const { startStorageService } = await import('./storage-service.js');
-    const given = { nickname, settings: storage, location, connectionsMax, certificate, identity };
-    announced = await startStorageService({ ...shared, ...given });
+    const beside = helperPlace?.door?.addRoutes;
+    const own = { nickname, settings: storage, location, connectionsMax, certificate, identity, beside };
+    announced = await startStorageService({ ...shared, ...own });
     await network.publish(location);
   }
   const introducers = settings.mayConnect ? await loadIntroducers(directory, settings.introducer) : [];
   const signer = { directory, crypto, random, privateKey: identity.privateKey, applicationVersion };
   const announcement =
     announced === undefined || introducers.length === 0 ? undefined : await signOwnAnnouncement(announced, signer);
-  const helperPlace =
-    !settings.helper.isEnabled || location === undefined
-      ? undefined
-      : { location, certificate, needsPort: settings.storage === undefined };
   // Without a gateway, SFTP or a helper nobody can ask anything of the client. Each half is loaded only where it runs: it weighs 20 MiB.
   if (settings.web === undefined && settings.sftp === undefined && helperPlace === undefined) {
     if (announcement !== undefined)
@@ -160,13 +164,42 @@ async function startServices(
   return startClientService({ ...client, settings });
 }
 
+/** Loaded only where there is a helper. */
+async function placeOfHelper(
+  { helper, storage }: NodeSettings,
+  location: TubLocation | undefined,
+  given: Omit<HelperPlaceOptions, 'location' | 'storage'>,
+): Promise<HelperPlace | undefined> {
+  if (!helper.isEnabled || location === undefined) return undefined;
+  const { placeHelper } = await import('./helper-service.js');
+  return placeHelper({ ...given, location, storage });
+}
+
+/** What Foolscap is started with. */
+interface FoolscapParts {
+  readonly certificate: NodeCertificate;
+  readonly closers: Closers;
+  readonly log: Log;
+  readonly dialler: Dialler;
+}
+
+/** Offers the log to its readers, where something is kept of it. */
+export async function offerLog(
+  parts: FoolscapParts,
+  {
+    directory,
+    kept,
+    settings,
+  }: Pick<StartOptions, 'directory' | 'kept'> & { settings: { logGatherer: string | undefined } },
+): Promise<void> {
+  if (kept === undefined) return;
+  const { startLogService } = await import('./foolscap/log-service.js');
+  const environment = { clock: systemClock, random: systemRandom };
+  await startLogService({ ...parts, ...environment, directory, source: kept, gatherer: settings.logGatherer });
+}
+
 /** Foolscap, closed after what uses it. Loaded only where it is spoken. */
-export async function startFoolscap(
-  certificate: NodeCertificate,
-  closers: Closers,
-  log: Log,
-  dialler: Dialler,
-): Promise<Foolscap> {
+export async function startFoolscap({ certificate, closers, dialler, log }: FoolscapParts): Promise<Foolscap> {
   const { Foolscap } = await import('./foolscap/foolscap.js');
   const foolscap = new Foolscap({ identity: certificate, clock: systemClock, random: systemRandom, log, dialler });
   closers.add('Foolscap', () => foolscap.close());

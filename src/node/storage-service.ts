@@ -5,7 +5,7 @@
 import type { CryptoProvider } from '#core/crypto.js';
 import type { Clock, Log, Random } from '#core/environment.js';
 import { createStorageApp } from '#storage/app.js';
-import type { StorageServerOptions } from '#storage/app.js';
+import type { AddRoutes, StorageServerOptions } from '#storage/app.js';
 import type { StorageRoutesOptions } from '#storage/routes.js';
 import { ConnectionTable } from '#storage/connection-table.js';
 import { openDiskStore } from '#storage/disk-store.js';
@@ -55,6 +55,8 @@ export interface StorageServiceOptions {
   readonly closers: Closers;
   /** Undefined where it is turned off. */
   readonly foolscap?: Foolscap | undefined;
+  /** What else is served on its ports. */
+  readonly beside?: AddRoutes | undefined;
   /** Where figures and checks of the store go, on a node that tells them. */
   readonly monitor?: Monitor | undefined;
 }
@@ -187,12 +189,13 @@ function volumeCheck(volume: { health(): Promise<VolumeHealth> }): HealthCheck {
 }
 
 function serverOptionsOf(
-  { certificate, foolscap, monitor }: StorageServiceOptions,
+  { beside, certificate, foolscap, monitor }: StorageServiceOptions,
   connections: ConnectionTable,
 ): StorageServerOptions {
   return {
     tls: { key: certificate.pem, cert: certificate.pem },
     connections,
+    beside,
     ...(foolscap === undefined ? {} : { sort: foolscap.sorterFor(connections) }),
     ...(monitor === undefined
       ? {}

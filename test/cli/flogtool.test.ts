@@ -53,10 +53,10 @@ t.test('what it does not do it says', async (t) => {
   const directory = await temporaryDirectory(t);
   await writeFile(join(directory, 'x.flog'), incident);
   for (const [words, reason] of [
-    [['tail', 'x'], /no logport; follow \/private\/logs\/v1/],
+    [['tail', 'x'], /private\/logport\.furl; without it follow \/private\/logs\/v1/],
     [['web-viewer'], /dump prints them/],
-    [['create-gatherer', 'd'], /to no gatherer/],
-    [['create-incident-gatherer', 'd'], /to no gatherer/],
+    [['create-gatherer', 'd'], /Foolscap's flogtool makes gatherers/],
+    [['create-incident-gatherer', 'd'], /\[node\]log_gatherer\.furl names one/],
     [['classify-incident', 'x'], /not classified/],
     [['frobnicate'], /there is no 'frobnicate'/],
     [['dump'], /one FILE/],

@@ -65,9 +65,13 @@ t.test('grid servers: a line for each, and JSON', async (t) => {
     'list pub-v0-abcdefgh: number 7; it has expired',
     '',
   ]);
-  t.match(seen, [{ method: 'GET', url: '/tallac/v1/grid' }]);
+  t.match(seen, [{ method: 'POST', url: '/tallac/v1/grid' }], 'those that do not answer are to be tried again');
   const json = await runInPlace(['grid', 'servers', '--json', '-u', address], directory);
   t.same(JSON.parse(json.stdout), JSON.parse(text));
+  let asked = 0;
+  const older = await startGateway(t, (...parts) => reply(asked++ === 0 ? 404 : 200, text)(...parts));
+  t.match(await runInPlace(['grid', 'servers', '-u', older.address], directory), { stdout: /Bob/ }, 'of an older node');
+  t.match(older.seen, [{ method: 'POST' }, { method: 'GET', url: '/tallac/v1/grid' }]);
   const none = await startGateway(t, reply(200, '{"servers":[],"introducers":[],"lists":[]}'));
   t.match(await runInPlace(['grid', 'servers', '-u', none.address], directory), { stdout: 'no server is known\n' });
   const other = await startGateway(t, reply(200, '{}'));

@@ -116,36 +116,69 @@ t.test('a server that answers is connected and asked again every five seconds', 
   t.same(lines, [{ event: 'server-connected', facts: { server: 'one' } }], 'said once');
 });
 
-t.test('a server that fails is asked after 1 s, 2 s, 4 s … 60 s, each shortened by chance', async (t) => {
+/** Whether each delay is twice as long as the one before, up to the longest, and shortened by chance to half of it at most. */
+function checkDelays(t: Test, startsMs: readonly number[], longestMs: number): void {
+  const delays = startsMs.slice(1).map((startMs, position) => startMs - (startsMs[position] ?? 0));
+  for (const [position, delayMs] of delays.entries()) {
+    const fullMs = Math.min(longestMs, 1000 * 2 ** position);
+    t.ok(
+      delayMs >= Math.max(1000, fullMs / 2) && delayMs <= fullMs + 100,
+      `${String(position)}: ${String(delayMs)} ms`,
+    );
+  }
+  t.ok(delays.length > 10 && new Set(delays.slice(-3)).size > 1, 'there is chance in it');
+}
+
+t.test('a server that fails is asked after 1 s, 2 s, 4 s … 300 s, each shortened by chance', async (t) => {
   const server = new PolledServer('one');
-  server.fail();
   const { grid, clock, lines, advance } = createScene(t, [server]);
   const startsMs: number[] = [];
   server.answer = () => {
     startsMs.push(clock.monotonicMs());
     return Promise.reject(unreachable());
   };
-  await advance(600_000);
-  const delays = startsMs.slice(1).map((startMs, position) => startMs - (startsMs[position] ?? 0));
-  for (const [position, delayMs] of delays.entries()) {
-    const fullMs = Math.min(60_000, 1000 * 2 ** position);
-    t.ok(
-      delayMs >= Math.max(1000, fullMs / 2) && delayMs <= fullMs + 100,
-      `${String(position)}: ${String(delayMs)} ms`,
-    );
-  }
-  t.ok(new Set(delays.slice(7)).size > 1, 'there is chance in it');
+  await advance(2_400_000);
+  checkDelays(t, startsMs, 300_000);
   t.equal(grid.status()[0]?.connectionStatus, 'nothing listens at its address');
   t.equal(lines.length, 1, 'one line, not one a poll');
+});
 
-  const version = await new MemoryServer('x').version();
-  server.answer = () => Promise.resolve(version);
+t.test('one that has answered before, after 60 s at most', async (t) => {
+  const server = new PolledServer('one');
+  const { answer } = server;
+  const { grid, clock, lines, advance } = createScene(t, [server]);
+  await advance(1000);
+  const startsMs: number[] = [];
+  server.answer = () => {
+    startsMs.push(clock.monotonicMs());
+    return Promise.reject(unreachable());
+  };
+  await advance(600_000);
+  checkDelays(t, startsMs, 60_000);
+  t.equal(lines.length, 2);
+  t.equal(grid.status()[0]?.version, 'memory', 'what it last said stays');
+
+  server.answer = answer;
   await advance(60_100);
   t.equal(grid.status()[0]?.connected, true, 'it is found again');
   server.fail();
   await advance(5100);
   t.equal(grid.status()[0]?.connected, false, 'one failed poll is enough');
-  t.equal(grid.status()[0]?.version, 'memory', 'what it last said stays');
+});
+
+t.test('a new announcement begins the delays anew, the same one does not', async (t) => {
+  const server = new PolledServer('one');
+  server.fail();
+  const { grid, advance } = createScene(t, [server]);
+  await advance(600_000);
+  const polls = server.pollCount;
+  grid.replace([{ identity: server, server }]);
+  await advance(1000);
+  t.equal(server.pollCount, polls);
+  const { nickname, permutationSeed, serverId, tubId } = server;
+  grid.replace([{ identity: { nickname, permutationSeed, serverId, tubId }, server }]);
+  await advance(3200);
+  t.equal(server.pollCount, polls + 3, 'at once, after 1 s, after 2 s');
 });
 
 t.test('of many new servers some are asked at a time', async (t) => {

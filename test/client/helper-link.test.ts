@@ -2,6 +2,7 @@
 import t from 'tap';
 import { TahoeError } from '#core/errors.js';
 import { silentLog } from '#core/environment.js';
+import { FoolscapHelper } from '#client/helper/foolscap-helper.js';
 import { HelperLink } from '#client/helper/helper-link.js';
 import { Places } from '#client/places.js';
 import type { RemoteObject, RemoteReference } from '#wire/foolscap/tub.js';
@@ -27,7 +28,13 @@ function linkTo(answers: (RemoteObject | undefined)[]) {
     });
     return here.broker.reference('name', {});
   };
-  const link = new HelperLink({ name: 'x', furl: 'pb://…', tub: { connect }, clock, log: silentLog });
+  const place = { name: 'x', furl: 'pb://…', tub: { connect } };
+  const link = new HelperLink({
+    name: 'x',
+    connect: (signal) => FoolscapHelper.connect(place, signal),
+    clock,
+    log: silentLog,
+  });
   return { clock, link, end: () => ends.pop()?.() };
 }
 
@@ -44,7 +51,7 @@ t.test('it connects again and again, and who asks first waits for the first atte
   t.equal(await link.connected(forever), undefined, 'the waits grow');
   clock.advance(1);
   await settle();
-  t.equal((await link.connected(forever))?.connected, true);
+  t.equal((await link.connected(forever))?.name, 'x');
   end();
   await settle();
   t.equal(await link.connected(forever), undefined, 'the connection has ended');
@@ -52,7 +59,7 @@ t.test('it connects again and again, and who asks first waits for the first atte
   await settle();
   clock.advance(2_000);
   await settle();
-  t.equal((await link.connected(forever))?.connected, true, 'and is back');
+  t.equal((await link.connected(forever))?.name, 'x', 'and is back');
   await link.close();
   t.equal(clock.pending, 0);
 });
@@ -65,7 +72,13 @@ t.test('who asks may stop waiting; a link that is closed lets go', async (t) => 
         reject(new TahoeError('ERR_CANCELLED', { what: 'connecting' }));
       });
     });
-  const link = new HelperLink({ name: 'x', furl: 'pb://…', tub: { connect }, clock, log: silentLog });
+  const place = { name: 'x', furl: 'pb://…', tub: { connect } };
+  const link = new HelperLink({
+    name: 'x',
+    connect: (signal) => FoolscapHelper.connect(place, signal),
+    clock,
+    log: silentLog,
+  });
   link.start();
   const stopped = new AbortController();
   const waiting = t.rejects(link.connected(stopped.signal), { code: 'ERR_CANCELLED' });

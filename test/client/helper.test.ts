@@ -6,7 +6,7 @@ import t from 'tap';
 import { concat, equalBytes } from '#core/bytes.js';
 import { deriveImmutableStorageIndex } from '#core/derive.js';
 import { TahoeError } from '#core/errors.js';
-import { CALL_COUNT_MAX } from '#client/helper/helper-object.js';
+import { CALL_COUNT_MAX } from '#client/helper/upload-helper.js';
 import type { Spool } from '#client/upload/plaintext.js';
 import { uploadFile } from '#client/upload/upload.js';
 import type { CallArguments, RemoteObject } from '#wire/foolscap/tub.js';
@@ -218,7 +218,7 @@ t.test('limits', async (t) => {
 /** A helper whose answers are changed on the way. */
 function lying(world: HelperGrid, lie: (results: Copyable) => Value, presence: 'there' | 'uploaded'): RemoteObject {
   const call: RemoteObject['call'] = async (method, given: CallArguments, peer) => {
-    const answer = await world.helper.call(method, given);
+    const answer = await world.object.call(method, given);
     if (!(answer instanceof Tuple)) return answer;
     const [results = null, upload = null] = answer.items;
     if (presence === 'there') return new Tuple(results instanceof Copyable ? lie(results) : results, upload);

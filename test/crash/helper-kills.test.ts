@@ -1,6 +1,6 @@
 /**
  * Helpers and their clients that are killed in the middle of an upload, as processes: the same upload once more gives the right
- * capability, and what had come in is not sent again, but for the last piece that was not synced.
+ * capability, and what had come in is not sent again, but for the last piece that was not synced. Every other round goes over HTTPS.
  * TALLAC_KILLS is how many, TALLAC_SEED the first seed.
  */
 import { stat } from 'node:fs/promises';
@@ -23,7 +23,7 @@ import { figuresOf, startHelped, startHelper } from '../interop/helper-nodes.js'
 const kills = Number(process.env['TALLAC_KILLS'] ?? 8);
 const firstSeed = Number(process.env['TALLAC_SEED'] ?? 1);
 const SIZE = 12_000_000;
-/** Longer than most uploads take: some come to their end. */
+/** Of those that are killed at any moment. */
 const LIFE_MS_MAX = 700;
 const CONNECT_TIMEOUT_MS = 60_000;
 
@@ -53,6 +53,16 @@ async function heldBy(helper: GridNode, name: string): Promise<number> {
   return Math.max(...(await Promise.all(sizes)));
 }
 
+/** Waits until the helper has so many bytes of a file, or `lifeMs` are over, or nobody waits any more. */
+async function untilHeld(
+  helper: GridNode,
+  name: string,
+  { lifeMs, signal, target }: { readonly target: number; readonly lifeMs: number; readonly signal: AbortSignal },
+): Promise<void> {
+  const deadline = Date.now() + lifeMs;
+  while (Date.now() < deadline && !signal.aborted && (await heldBy(helper, name)) <= target) await setTimeout(2);
+}
+
 /** Waits until the client has found its helper so many times in this life. */
 async function linked(client: GridNode, times: number): Promise<void> {
   const deadline = Date.now() + CONNECT_TIMEOUT_MS;
@@ -76,16 +86,23 @@ async function revive({ client, helper }: Subject, victim: keyof Subject, links:
 const linksOf = (client: GridNode): number => client.output.split('"helper connected"').length - 1;
 
 /** @returns whether the kill came in the middle of something. */
-async function round(t: Test, subject: Subject, seed: number): Promise<boolean> {
+async function round(t: Test, subject: Subject, seed: number, way: string): Promise<boolean> {
   const chance = new Chance(seed);
   const victim = chance.pick(['helper', 'client'] as const);
-  const said = `seed ${String(seed)}: the ${victim} is killed`;
+  const said = `seed ${String(seed)}, over ${way}: the ${victim} is killed`;
   const content = seededBytes(said, SIZE);
   const { capability, name } = await namesOf(content);
   const links = linksOf(subject.client);
   const before = (await figuresOf(subject.helper))['fetched_bytes'] ?? 0;
   const outcome = putFile(subject.client, content).catch((error: unknown) => error);
-  await Promise.race([outcome, setTimeout(30 + chance.below(LIFE_MS_MAX))]);
+  // Most when so much of the file has come in, so that it does not depend on how fast that is; some at any moment.
+  const target = chance.below(4) === 0 ? Infinity : chance.below(SIZE);
+  const lifeMs = target === Infinity ? 30 + chance.below(LIFE_MS_MAX) : CONNECT_TIMEOUT_MS;
+  const over = new AbortController();
+  const ended = outcome.finally(() => {
+    over.abort();
+  });
+  await Promise.race([ended, untilHeld(subject.helper, name, { target, lifeMs, signal: over.signal })]);
   await kill(subject, victim);
   const first = await outcome;
   if (typeof first === 'string') t.equal(first, capability, `${said}: what ended well has the right name`);
@@ -108,11 +125,17 @@ t.test(`${String(kills)} kills from seed ${String(firstSeed)}`, { timeout: 2_300
   const plan = { grid, encoding, convergenceSecret };
   const helper = await startHelper(plan, 'ours');
   t.teardown(() => helper.stop('SIGKILL'));
-  const client = await startHelped(plan, 'ours', helper);
-  t.teardown(() => client.stop('SIGKILL'));
-  let interrupted = 0;
-  for (let seed = firstSeed; seed < firstSeed + kills; seed++) {
-    if (await round(t, { helper, client }, seed)) interrupted++;
+  const ways = ['foolscap', 'https'] as const;
+  const interrupted = { foolscap: 0, https: 0 };
+  for (const [i, way] of ways.entries()) {
+    const client = await startHelped(plan, 'ours', helper, way);
+    t.teardown(() => client.stop('SIGKILL'));
+    for (let seed = firstSeed + i; seed < firstSeed + kills; seed += ways.length) {
+      if (await round(t, { helper, client }, seed, way)) interrupted[way]++;
+    }
+    await client.stop();
   }
-  t.ok(interrupted >= kills / 4, `${String(interrupted)} of them had sent a part of the file`);
+  for (const [way, count] of Object.entries(interrupted)) {
+    t.ok(count >= Math.floor(kills / 8), `${String(count)} over ${way} had sent a part of the file`);
+  }
 });

@@ -87,6 +87,7 @@ t.test('pages of other sites change nothing', async (t) => {
     ['POST', `${dir}?t=check&repair=true`],
     ['DELETE', `${dir}/x`],
     ['POST', '/operations/x?t=cancel'],
+    ['POST', '/tallac/v1/grid'],
     ['POST', '/report_incident'],
   ];
   const foreign = [

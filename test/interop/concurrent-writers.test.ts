@@ -96,7 +96,7 @@ function withoutReason(names: readonly string[], expected: readonly string[]): s
   return names.filter((name) => !expected.includes(name));
 }
 
-t.test('writers of both programs', { skip, timeout: 3_600_000 }, async (t) => {
+t.test('writers of both programs', { skip, timeout: 10_800_000 }, async (t) => {
   const programs = ['ours', 'reference', 'ours', 'reference'] as const;
   const ours = Array.from({ length: 8 }, () => 'ours' as const);
   const theirs = Array.from({ length: 4 }, () => 'reference' as const);

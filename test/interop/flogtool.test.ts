@@ -14,7 +14,7 @@ const reference = findReference();
 t.test('flogtool', { skip: reference === undefined ? 'no reference' : false }, async (t) => {
   const directory = await temporaryDirectory(t);
   const log = createLog('debug', { write: () => undefined });
-  const end = keepLogs(log, { directory, clock: new ManualClock(), destinations: [] });
+  const { end } = keepLogs(log, { directory, clock: new ManualClock(), destinations: [] });
   log.debug('small', { size: 3, name: 'ü % %(x)s' });
   log.warn('odd');
   log.error('it broke', { reason: 'why not' });

@@ -38,17 +38,23 @@ export async function startHelper({ encoding, grid }: HelperPlan, program: Progr
   return node;
 }
 
-/** A gateway that uses the helper, and runs. */
+/** A gateway that uses the helper, and runs. Over HTTPS it is one of ours. */
 export async function startHelped(
   { convergenceSecret, encoding, grid }: HelperPlan,
   program: Program,
   helper: GridNode,
+  way: 'foolscap' | 'https' = 'foolscap',
 ): Promise<GridNode> {
-  const name = `client-${program}-of-${helper.name}`;
+  const name = `client-${program}-of-${helper.name}-${way}`;
   const node = new GridNode(program, name, join(grid.directory, name), await allocatePorts('gateway'));
   await writeNodeDirectory(node, encoding);
-  const furl = (await helper.read('private/helper.furl')).trim();
-  await change(node, (text) => text.replace('[client]\n', `[client]\nhelper.furl = ${furl}\n`));
+  if (way === 'https') {
+    const nurl = (await helper.read('private/helper.nurl')).trim();
+    await writeFile(join(node.directory, 'tallac.cfg'), `[client]\nhelper_nurl = ${nurl}\n`, { mode: 0o600 });
+  } else {
+    const furl = (await helper.read('private/helper.furl')).trim();
+    await change(node, (text) => text.replace('[client]\n', `[client]\nhelper.furl = ${furl}\n`));
+  }
   await writeConvergenceSecret(node.directory, convergenceSecret);
   await knowServers(grid, node);
   await node.start();

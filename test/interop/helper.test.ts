@@ -29,8 +29,8 @@ t.test('helpers and clients of both programs', { skip, timeout: 600_000 }, async
   for (const program of programs) {
     const helper = await startHelper(plan, program);
     t.teardown(() => helper.stop('SIGKILL'));
-    for (const user of programs) {
-      const client = await startHelped(plan, user, helper);
+    for (const [user, way] of usersOf(program)) {
+      const client = await startHelped(plan, user, helper, way);
       t.teardown(() => client.stop('SIGKILL'));
       for (const size of sizes) await one(t, plan, { client, helper, size });
       await client.stop();
@@ -40,12 +40,18 @@ t.test('helpers and clients of both programs', { skip, timeout: 600_000 }, async
   }
 });
 
+/** Between two of ours over HTTPS as well. */
+function usersOf(program: Program): readonly (readonly [Program, 'foolscap' | 'https'])[] {
+  const users = programs.map((user) => [user, 'foolscap'] as const);
+  return program === 'ours' ? [...users, ['ours', 'https']] : users;
+}
+
 async function one(
   t: Test,
   { grid }: HelperPlan,
   { client, helper, size }: { readonly client: GridNode; readonly helper: GridNode; readonly size: number },
 ): Promise<void> {
-  const what = `${String(size)} bytes, client of ${client.program}, helper of ${helper.program}`;
+  const what = `${String(size)} bytes, ${client.name}`;
   const content = seededBytes(what, size);
   const before = await figuresOf(helper);
   const capability = await putFile(client, content);

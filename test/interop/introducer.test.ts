@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import t from 'tap';
 import type { Test } from 'tap';
+import type { GridReport } from '#node/grid-report.js';
 import { allocatePorts, writeNodeDirectory } from '#test/fixtures/grid-node-directory.js';
 import { commandOf, GridNode, hasReference } from '#test/fixtures/process-grid.js';
 import type { Program } from '#test/fixtures/process-grid.js';
@@ -95,13 +96,29 @@ t.test('ours knows an introducer of ours by its furl, too, over Foolscap', async
   t.match(introducer.output, /introducer running/);
 });
 
+/** What a gateway knows of its grid, once it has its list with this number and this is so of its place. */
+async function reportOf(
+  gateway: GridNode,
+  number: number,
+  isHeard: (problem?: string) => boolean,
+): Promise<GridReport> {
+  for (;;) {
+    const reply = await fetch(`${await gateway.url()}tallac/v1/grid`, { signal: AbortSignal.timeout(10_000) });
+    const report = (await reply.json()) as GridReport;
+    const [list] = report.lists;
+    if (list?.number === number && isHeard(list.problem)) return report;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
 t.test('two clients of one list reach the same servers with no introducer, and when the list is gone', async (t) => {
   const root = await temporaryGrid(t);
   const introducer = await startIntroducer(t, 'ours', join(root, 'introducer'));
   const nurl = (await introducer.read('private/introducer.nurl')).trim();
-  await start(t, 'ours', 'storage', join(root, 'storage'), nurl);
+  const names = ['one', 'two'];
+  for (const name of names) await start(t, 'ours', 'storage', join(root, name), nurl);
   const gateway = await start(t, 'ours', 'gateway', join(root, 'gateway'), nurl);
-  await connected(gateway, 1);
+  await connected(gateway, 2);
   const capability = await upload(gateway, 'through an introducer, '.repeat(100));
 
   // Published, and handed out by any web server; then nobody needs the introducer.
@@ -111,10 +128,14 @@ t.test('two clients of one list reach the same servers with no introducer, and w
     return (await promisify(execFile)(file, [program, '-c', join(root, 'manager'), ...words])).stdout;
   };
   await manage('create');
-  await manage('add', 'one', (await readFile(join(root, 'storage/node.pubkey'), 'utf8')).trim());
-  await manage('sign', 'one', '30');
-  const list = await manage('publish', join(root, 'storage/private/announcement.yaml'));
-  const host = createServer((_request, response) => response.writeHead(200, { etag: '"1"' }).end(list));
+  for (const name of names) {
+    await manage('add', name, (await readFile(join(root, name, 'node.pubkey'), 'utf8')).trim());
+    await manage('sign', name, '30');
+  }
+  const publish = (...published: string[]): Promise<string> =>
+    manage('publish', ...published.map((name) => join(root, name, 'private/announcement.yaml')));
+  let list = await publish(...names);
+  const host = createServer((_request, response) => response.writeHead(200).end(list));
   await new Promise<void>((resolve) => host.listen(0, '127.0.0.1', resolve));
   t.teardown(() => {
     host.closeAllConnections();
@@ -134,16 +155,33 @@ t.test('two clients of one list reach the same servers with no introducer, and w
     );
     await node.start();
     t.teardown(() => node.stop('SIGKILL'));
-    await connected(node, 1);
+    await connected(node, 2);
     return node;
   };
   const [first, second] = [await startClient('first'), await startClient('second')];
   t.equal(await download(first, capability), 'through an introducer, '.repeat(100));
   t.equal(await download(second, await upload(first, 'by a list, '.repeat(200))), 'by a list, '.repeat(200));
+
+  const restart = async (isHeard: (problem?: string) => boolean): Promise<GridReport> => {
+    await second.stop();
+    await second.start();
+    return reportOf(second, 2, isHeard);
+  };
+  const older = list;
+  list = await publish('one');
+  t.equal(
+    (await restart((problem) => problem === undefined)).servers.length,
+    1,
+    'who is not in the next list is given up',
+  );
+  list = older;
+  const { lists, servers } = await restart((problem) => problem !== undefined);
+  t.equal(servers.length, 1, 'a host that hands out the list of before is not believed');
+  t.match(lists[0]?.problem, /number 2 has been seen/);
+
   host.closeAllConnections();
   host.close();
-  await second.stop();
-  await second.start();
+  t.equal((await restart((problem) => problem !== undefined)).servers.length, 1);
   await connected(second, 1);
   t.equal(await download(second, capability), 'through an introducer, '.repeat(100), 'the host of the list is gone');
 });

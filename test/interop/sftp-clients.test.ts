@@ -1,16 +1,33 @@
 /**
- * The programs that people use over SFTP, unchanged: OpenSSH's sftp with every type of key, lftp, rclone and restic.
- * Each is skipped where it is not installed.
+ * The programs that people use over SFTP, unchanged: OpenSSH's sftp with every type of key, lftp, rclone, sshfs where there is
+ * FUSE, and restic. Each is skipped where it is not installed.
  */
 import { findProgram } from '../fixtures/foreign-programs.js';
 import { execFile } from 'node:child_process';
 import { randomFillSync } from 'node:crypto';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import {
+  appendFile,
+  cp,
+  mkdir,
+  mkdtemp,
+  open,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  rmdir,
+  stat,
+  statfs,
+  truncate,
+  writeFile,
+} from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import t from 'tap';
+import type { Test } from 'tap';
 import { ProcessGrid } from '#test/fixtures/process-grid.js';
 import type { GridNode } from '#test/fixtures/process-grid.js';
 import { enableSftp, SftpUser, statusOf, userKeys, WRITE_ANEW } from '#test/fixtures/sftp-user.js';
@@ -39,6 +56,38 @@ async function run(file: string, args: readonly string[], environment: NodeJS.Pr
     const { code, stderr = '', stdout = '' } = error as { code?: number | string; stdout?: string; stderr?: string };
     return { status: typeof code === 'number' ? code : -1, stdout, stderr: `${String(code)} ${stderr}` };
   }
+}
+
+/** A folder of a user as sshfs shows it, until the test ends. */
+class Mounted {
+  readonly #place: Place;
+  readonly #directory: string;
+
+  constructor(t: Test, place: Place) {
+    this.#place = place;
+    this.#directory = place.file('mounted');
+    t.teardown(() => run('fusermount3', ['-uz', this.#directory]));
+  }
+
+  path(name = ''): string {
+    return join(this.#directory, name);
+  }
+
+  async mount(): Promise<Ran> {
+    await mkdir(this.#directory, { recursive: true });
+    const args = [...this.#place.ssh('ed25519').slice(1), '-p', String(this.#place.port)];
+    return run('sshfs', [...args.flatMap(asMountOption), 'ed25519@127.0.0.1:/', this.#directory]);
+  }
+
+  unmount(): Promise<Ran> {
+    return run('fusermount3', ['-u', this.#directory]);
+  }
+}
+
+/** sshfs takes what ssh does, but for the name of the key. */
+function asMountOption(word: string, i: number, words: readonly string[]): readonly string[] {
+  if (word === '-i') return ['-o', `IdentityFile=${words[i + 1] ?? ''}`];
+  return words[i - 1] === '-i' ? [] : [word];
 }
 
 /** A node that serves SFTP, and a directory of this machine with keys and files. */
@@ -97,6 +146,7 @@ class Place {
   }
 
   async writeRandom(name: string, size: number): Promise<Buffer> {
+    await mkdir(dirname(this.file(name)), { recursive: true });
     const bytes = randomFillSync(Buffer.alloc(size));
     await writeFile(this.file(name), bytes);
     return bytes;
@@ -205,7 +255,6 @@ t.test('clients over SFTP', { timeout: 580_000 }, async (t) => {
 
   await t.test('lftp', async (t) => {
     if (findProgram(t, 'lftp') === undefined) return;
-    await mkdir(place.file('tree/deep'), { recursive: true });
     const one = await place.writeRandom('tree/one', 3000);
     const two = await place.writeRandom('tree/deep/two', 300_000);
     const commands = [
@@ -227,7 +276,6 @@ t.test('clients over SFTP', { timeout: 580_000 }, async (t) => {
 
   await t.test('rclone', async (t) => {
     if (findProgram(t, 'rclone') === undefined) return;
-    await mkdir(place.file('many/deep'), { recursive: true });
     for (let i = 0; i < 20; i++)
       await place.writeRandom(`many/${i % 2 === 0 ? 'deep/' : ''}${String(i)}`, 1 + i * 9_999);
     const config = `[grid]
@@ -249,9 +297,51 @@ key_file = ${place.file('ed25519')}
     t.equal((await rclone('purge', 'grid:rclone')).status, 0);
   });
 
+  await t.test('sshfs', async (t) => {
+    if (findProgram(t, 'sshfs') === undefined) return;
+    if (!existsSync('/dev/fuse')) {
+      t.pass('no FUSE', { skip: 'this machine has no FUSE' });
+      return;
+    }
+    const mounted = new Mounted(t, place);
+    const ran = await mounted.mount();
+    t.equal(ran.status, 0, ran.stderr);
+    if (ran.status !== 0) return;
+    await mkdir(mounted.path('fuse/deep'), { recursive: true });
+    const large = await place.writeRandom('mountable/large', 3_000_000);
+    const small = await place.writeRandom('mountable/deep/small', 300);
+    await cp(place.file('mountable'), mounted.path('fuse'), { recursive: true });
+    t.ok((await readFile(mounted.path('fuse/large'))).equals(large), 'what was written is there at once');
+    await appendFile(mounted.path('fuse/deep/small'), 'behind it');
+    const middle = await open(mounted.path('fuse/large'), 'r+');
+    await middle.write(Buffer.from('in the middle'), 0, 13, 1_000_000);
+    await middle.close();
+    await writeFile(mounted.path('fuse/cut'), small);
+    await truncate(mounted.path('fuse/cut'), 100);
+    await writeFile(mounted.path('fuse/new'), 'new');
+    await writeFile(mounted.path('fuse/old'), 'old');
+    await rename(mounted.path('fuse/new'), mounted.path('fuse/old'));
+    await t.rejects(readFile(mounted.path('fuse/new')), { code: 'ENOENT' });
+    await t.rejects(rmdir(mounted.path('fuse')), 'what is not empty stays');
+    t.ok((await statfs(mounted.path())).bavail > 0);
+    t.equal((await mounted.unmount()).status, 0);
+
+    // Nothing of it comes from a memory of this machine any more.
+    t.equal((await mounted.mount()).status, 0);
+    large.write('in the middle', 1_000_000);
+    t.ok((await readFile(mounted.path('fuse/large'))).equals(large));
+    t.ok((await readFile(mounted.path('fuse/deep/small'))).equals(Buffer.concat([small, Buffer.from('behind it')])));
+    t.ok((await readFile(mounted.path('fuse/cut'))).equals(small.subarray(0, 100)));
+    t.equal((await readFile(mounted.path('fuse/old'))).toString(), 'new');
+    t.strictSame((await readdir(mounted.path('fuse'))).sort(), ['cut', 'deep', 'large', 'old']);
+    t.equal((await stat(mounted.path('fuse/large'))).size, large.length);
+    await rm(mounted.path('fuse'), { recursive: true });
+    await t.rejects(stat(mounted.path('fuse')), { code: 'ENOENT' });
+    t.equal((await mounted.unmount()).status, 0);
+  });
+
   await t.test('restic', async (t) => {
     if (findProgram(t, 'restic') === undefined) return;
-    await mkdir(place.file('data'), { recursive: true });
     await place.writeRandom('data/one', 2_000_000);
     await place.writeRandom('data/two', 5000);
     const command = `ssh ${place.ssh('ed25519').join(' ')} -p ${String(place.port)} ed25519@127.0.0.1 -s sftp`;

@@ -14,11 +14,12 @@ import { Closers } from '#node/closers.js';
 import { allocatePort } from '#node/endpoint.js';
 import { Foolscap } from '#node/foolscap/foolscap.js';
 import { HelperFiles, STALE_AGE_MS, SYNC_SIZE } from '#node/helper/helper-files.js';
-import { linkHelper, startHelper } from '#node/helper-service.js';
+import { linkHelpers, placeHelper, startHelper } from '#node/helper-service.js';
 import { NodeDirectory } from '#node/node-directory.js';
+import { parseNurl } from '#wire/nurl.js';
 import { createTlsIdentity } from '#test/fixtures/certificates.js';
 import { ManualClock } from '#test/fixtures/clock.js';
-import { seededBytes, seededRandom } from '#test/fixtures/crypto.js';
+import { crypto, seededBytes, seededRandom } from '#test/fixtures/crypto.js';
 import { MemoryGrid, pieces } from '#test/fixtures/memory-grid.js';
 import { storageIndex } from '#test/fixtures/share-store.js';
 import { temporaryDirectory } from './fixtures/temporary-directory.js';
@@ -117,9 +118,9 @@ t.test('a disk that is not as it should be', async (t) => {
 
 /** One node's Foolscap with what is closed with it. */
 async function makeNode(t: Test, seed: string) {
-  const { cert, key } = await createTlsIdentity();
+  const { cert, key, spkiHash } = await createTlsIdentity();
   const tubId = createHash('sha1').update(new X509Certificate(cert).raw).digest();
-  const certificate = { tubId, pem: `${cert}\n${key}`, spkiHash: '' };
+  const certificate = { tubId, pem: `${cert}\n${key}`, spkiHash };
   return (run: number) => {
     const closers = new Closers(systemClock, silentLog);
     const random = seededRandom(`${seed} ${String(run)}`);
@@ -132,49 +133,87 @@ async function makeNode(t: Test, seed: string) {
     });
     closers.add('Foolscap', () => foolscap.close());
     t.teardown(() => closers.closeAll());
-    return { certificate, closers, foolscap, random, clock: systemClock, log: silentLog };
+    return {
+      certificate,
+      closers,
+      crypto,
+      dialler: directDialler,
+      foolscap,
+      random,
+      clock: systemClock,
+      log: silentLog,
+    };
   };
 }
 
-t.test('a helper in a node, over a restart, and a client of it', async (t) => {
+async function portOf() {
+  const port = await allocatePort();
+  return {
+    endpoints: [{ host: '127.0.0.1', port, backlog: undefined, text: `tcp:${String(port)}` }],
+    hints: [{ type: 'tcp' as const, host: '127.0.0.1', port, text: `tcp:127.0.0.1:${String(port)}` }],
+    portToRemember: undefined,
+  };
+}
+
+t.test('a helper in a node, over a restart, and clients of it over both protocols', async (t) => {
   const path = await temporaryDirectory(t);
   const directory = new NodeDirectory(path);
   await directory.ensurePrivate();
   const grid = new MemoryGrid(4, { needed: 2, happy: 3, total: 4 });
   const [helping, using] = [await makeNode(t, 'helper'), await makeNode(t, 'client')];
-  const port = await allocatePort();
-  const location = {
-    endpoints: [{ host: '127.0.0.1', port, backlog: undefined, text: `tcp:${String(port)}` }],
-    hints: [{ type: 'tcp' as const, host: '127.0.0.1', port, text: `tcp:127.0.0.1:${String(port)}` }],
-    portToRemember: undefined,
-  };
-  const furls: string[] = [];
+  const location = await portOf();
+  const addresses: (readonly [string, string])[] = [];
   for (const run of [1, 2]) {
     const node = helping(run);
+    const place = await placeHelper({ ...node, directory, location, storage: undefined });
     const helper = await startHelper({
       ...node,
+      // Without Foolscap it is there over HTTPS all the same.
+      foolscap: run === 1 ? node.foolscap : undefined,
       directory,
-      place: { location, certificate: node.certificate, needsPort: true },
+      place,
       context: grid.context,
       sizeMax: 1e8,
       connectionsMax: 10,
       ready: () => Promise.resolve(),
     });
-    furls.push(await readFile(directory.privateFile('helper.furl'), 'utf8'));
-    const client = using(run);
-    const link = linkHelper(furls[0]?.trim() ?? '', client);
-    const context = { ...grid.context, helper: link };
-    const plaintext = seededBytes(`run ${String(run)}`, 300_000);
-    const options = { signal: new AbortController().signal };
-    const { capability, pushedShares } = await uploadFile(context, pieces(plaintext), options);
-    t.same(capability, await new MemoryGrid(4, { needed: 2, happy: 3, total: 4 }).uploadChk(plaintext));
-    t.equal(pushedShares, 4);
-    t.match(await helper.figures(), { 'chk_upload_helper.fetched_bytes': 300_000 });
+    const furl = (await readFile(directory.privateFile('helper.furl'), 'utf8')).trim();
+    const nurl = (await readFile(directory.privateFile('helper.nurl'), 'utf8')).trim();
+    addresses.push([furl, nurl]);
+    for (const way of run === 1 ? ['foolscap', 'https'] : ['https', 'either']) {
+      const client = using(run);
+      const given = {
+        furl: way === 'https' ? undefined : furl,
+        nurl: way === 'foolscap' ? undefined : parseNurl(nurl),
+      };
+      const context = { ...grid.context, helper: linkHelpers(given, client) };
+      const plaintext = seededBytes(`run ${String(run)} ${way}`, 300_000);
+      const options = { signal: new AbortController().signal };
+      const before = (await helper.figures())['chk_upload_helper.fetched_bytes'] ?? 0;
+      const { capability, pushedShares } = await uploadFile(context, pieces(plaintext), options);
+      t.same(capability, await new MemoryGrid(4, { needed: 2, happy: 3, total: 4 }).uploadChk(plaintext), way);
+      t.equal(pushedShares, 4);
+      t.match(await helper.figures(), { 'chk_upload_helper.fetched_bytes': before + 300_000 });
+      await client.closers.closeAll();
+    }
     t.same(await readdir(directory.file('helper/CHK_encoding')), []);
-    await client.closers.closeAll();
     await node.closers.closeAll();
   }
-  t.equal(furls[0], furls[1], 'the same address');
-  t.match(furls[0], new RegExp(`^pb://[a-z2-7]{32}@tcp:127\\.0\\.0\\.1:${String(port)}/[a-z2-7]{32}\\n$`));
-  t.equal((await stat(directory.privateFile('helper.furl'))).mode & 0o777, 0o600);
+  t.same(addresses[0], addresses[1], 'the same addresses');
+  const port = String(location.endpoints[0]?.port);
+  t.match(addresses[0]?.[0], new RegExp(`^pb://[a-z2-7]{32}@tcp:127\\.0\\.0\\.1:${port}/[a-z2-7]{32}$`));
+  t.match(addresses[0]?.[1], new RegExp(`^pb://[A-Za-z0-9_-]{43}@127\\.0\\.0\\.1:${port}/[a-z2-7]{32}#v=1$`));
+  for (const file of ['helper.furl', 'helper.nurl']) {
+    t.equal((await stat(directory.privateFile(file))).mode & 0o777, 0o600, file);
+  }
+});
+
+t.test('where a port speaks Foolscap alone there is no NURL', async (t) => {
+  const directory = new NodeDirectory(await temporaryDirectory(t));
+  await directory.ensurePrivate();
+  const node = (await makeNode(t, 'forced'))(1);
+  const place = await placeHelper({ ...node, directory, location: await portOf(), storage: { forceFoolscap: true } });
+  t.match(place, { door: undefined, needsPort: false });
+  t.equal(await readFile(directory.privateFile('helper.nurl'), 'utf8'), '');
+  t.equal(linkHelpers({ furl: undefined, nurl: undefined }, node), undefined);
 });

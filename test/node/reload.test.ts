@@ -78,6 +78,10 @@ t.test('what opens something is not told', (t) => {
   t.strictSame(changes.map(changeLine), [
     '[client]helper.furl: (not set) -> [hidden] (takes effect at the next start)',
   ]);
+  const nurl = `pb://${'A'.repeat(43)}@x:1/s3cret#v=1`;
+  t.strictSame(changesBetween(configure('', `[client]\nhelper_nurl = ${nurl}\n`), configure('')).map(changeLine), [
+    '[client]helper_nurl: [hidden] -> (not set) (takes effect at the next start)',
+  ]);
   t.end();
 });
 

@@ -5,6 +5,7 @@ import { homedir } from 'node:os';
 import t from 'tap';
 import { gatewayUrl, parseEndpoint, parseLocationHint } from '#node/config/endpoint-text.js';
 import type { ListPlace } from '#node/config/list-place.js';
+import { readIntroducerSettings } from '#node/introducer-settings.js';
 import { readSettings, resolvePath } from '#node/settings.js';
 import { configure } from './fixtures/configure.js';
 
@@ -110,7 +111,8 @@ t.test('settings of an empty configuration are the defaults', (t) => {
     logLevel: 'info',
     crypto: 'native',
     foolscap: { enabled: true, clientForced: false },
-    helper: { isEnabled: false, sizeMax: 107_374_182_400, furl: undefined },
+    logGatherer: undefined,
+    helper: { isEnabled: false, sizeMax: 107_374_182_400, furl: undefined, nurl: undefined },
     sftp: undefined,
     connectionsMax: 10_000,
     spoolBytesMax: 107_374_182_400,
@@ -185,7 +187,8 @@ enabled = true
       logLevel: 'warn',
       crypto: 'portable',
       foolscap: { enabled: true, clientForced: true },
-      helper: { isEnabled: true, sizeMax: 2_000_000, furl: undefined },
+      logGatherer: undefined,
+      helper: { isEnabled: true, sizeMax: 2_000_000, furl: undefined, nurl: undefined },
       sftp: undefined,
       connectionsMax: 5,
       spoolBytesMax: 1_000_000,
@@ -205,10 +208,21 @@ enabled = true
   const furl = `pb://${'a'.repeat(32)}@tcp:x:1/name`;
   t.equal(readSettings(configure(`[client]\nhelper.furl = ${furl}\n`), '/n').helper.furl, furl);
   t.equal(readSettings(configure('[client]\nhelper.furl = None\n'), '/n').helper.furl, undefined);
-  for (const text of [`[client]\nhelper.furl = ${furl}\n`, '[helper]\nenabled = true\n']) {
-    const off = configure(text, '[node]\nfoolscap = false\n');
-    t.throws(() => readSettings(off, '/n'), { code: 'ERR_CONFIG', message: /helpers speak Foolscap/ }, text);
-  }
+  const off = (text: string) => readSettings(configure(text, '[node]\nfoolscap = false\n'), '/n').helper;
+  t.throws(() => off(`[client]\nhelper.furl = ${furl}\n`), { code: 'ERR_CONFIG', message: /helper_nurl/ });
+  t.equal(off('[helper]\nenabled = true\n').isEnabled, true, 'it is reached over HTTPS');
+  const nurl = `pb://${'A'.repeat(43)}@x:1/s3cret#v=1`;
+  const helped = (text: string) => readSettings(configure('', `[client]\nhelper_nurl = ${text}\n`), '/n').helper.nurl;
+  t.equal(helped(nurl)?.dangerouslyFormat(), nurl);
+  t.equal(helped(''), undefined);
+  t.throws(() => helped(nurl.replace('#v=1', '')), {
+    code: 'ERR_CONFIG',
+    message: /^tallac.cfg: \[client\]helper_nurl: .*(?!s3cret)/,
+  });
+  t.equal(readSettings(configure(`[node]\nlog_gatherer.furl = ${furl}\n`), '/n').logGatherer, furl);
+  t.equal(readSettings(configure('[node]\nlog_gatherer.furl =\n'), '/n').logGatherer, undefined);
+  const gathered = configure(`[node]\nlog_gatherer.furl = ${furl}\n`, '[node]\nfoolscap = false\n', 'introducer');
+  t.throws(() => readIntroducerSettings(gathered), { code: 'ERR_CONFIG', message: /gatherers speak Foolscap/ });
   for (const section of ['client', 'storage']) {
     const forced = configure(`[${section}]\nforce_foolscap = true\n`, '[node]\nfoolscap = false\n');
     t.throws(() => readSettings(forced, '/n'), { code: 'ERR_CONFIG' }, section);
@@ -251,6 +265,10 @@ t.test('a node refuses to start with one sentence', (t) => {
       'tahoe.cfg: [client]shares.needed: 11 shares cannot be needed of 10 (shares.total)',
     ],
     ['[client]\nshares.total = 257', "tahoe.cfg: [client]shares.total: '257' is not an integer from 1 to 256"],
+    [
+      '[node]\nlog_gatherer.furl = pb://s3cret',
+      'tahoe.cfg: [node]log_gatherer.furl: pb://TUBID@HINTS/NAME is expected',
+    ],
     ['[client]\nhelper.furl = pb://s3cret', 'tahoe.cfg: [client]helper.furl: pb://TUBID@HINTS/NAME is expected'],
     [
       '[helper]\nenabled = true\n[storage]\nenabled = false\n[node]\ntub.port = disabled\ntub.location = disabled',

@@ -1,4 +1,4 @@
-/** What the page on helpers says is done: a helper, a client that is given its furl, and a file that goes through it. */
+/** What the page on helpers says is done: a helper, clients that are given its furl or its NURL, and files that go through it. */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
@@ -28,7 +28,7 @@ t.test('a helper and a client of it', { timeout: 120_000 }, async (t) => {
   await reader.start(runIntroducer);
   const [, furl = ''] = (await reader.do(showIntroducer)).trim().split('\n');
 
-  const [create = '', run = '', show = '', ...more] = await shellLines(PAGE);
+  const [create = '', run = '', show = '', showNurl = '', ...more] = await shellLines(PAGE);
   t.same(more, []);
   t.match(await reader.do(create.replace('pb://…', `'${furl}'`)), /^Node created in /);
   await reader.start(run, here(helperWeb));
@@ -44,6 +44,17 @@ t.test('a helper and a client of it', { timeout: 120_000 }, async (t) => {
   const capability = (await reader.do('tallac -d client put file')).trim();
   t.match(capability, /^URI:CHK:/);
   t.equal(await reader.do(`tallac -d client get ${capability}`), 'x'.repeat(SIZE));
-  const status = await fetch(`http://127.0.0.1:${helperWeb}/helper_status?t=json`);
-  t.match(await status.json(), { 'chk_upload_helper.fetched_bytes': SIZE, 'chk_upload_helper.encoding_count': 0 });
+  const figures = async () => (await fetch(`http://127.0.0.1:${helperWeb}/helper_status?t=json`)).json();
+  t.match(await figures(), { 'chk_upload_helper.fetched_bytes': SIZE, 'chk_upload_helper.encoding_count': 0 });
+
+  const nurl = (await reader.do(showNurl)).trim();
+  t.match(nurl, /^pb:\/\/[^@]{43}@127\.0\.0\.1:[0-9]+\/[a-z2-7]{32}#v=1$/);
+  await reader.do(`tallac create-client --introducer='${furl}' secure`);
+  const [own = ''] = settings.map(({ text }) => text).filter((one) => one.includes('helper_nurl'));
+  await writeFile(join(reader.home, 'secure/tallac.cfg'), own.replace('pb://…#v=1', nurl));
+  await reader.start('tallac run secure', here('0'));
+  await writeFile(join(reader.home, 'other'), 'y'.repeat(SIZE));
+  const other = (await reader.do('tallac -d secure put other')).trim();
+  t.equal(await reader.do(`tallac -d client get ${other}`), 'y'.repeat(SIZE));
+  t.match(await figures(), { 'chk_upload_helper.fetched_bytes': 2 * SIZE, 'chk_upload_helper.encoding_count': 0 });
 });

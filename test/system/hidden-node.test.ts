@@ -27,7 +27,10 @@ const bait = {
   two: {furl: 'pb://${'A'.repeat(43)}@introducer2.example.org:443/secret#v=1'}
   three: {furl: 'pb://${tubId}@tcp:192.0.2.1:3458,tor:${'c'.repeat(56)}.onion:1,i2p:x.i2p/secret'}
 `,
-  lists: `[client]\nserver_lists = https://lists.example.org/list ${key}, http://192.0.2.2/list ${key}\n`,
+  own: `[client]
+server_lists = https://lists.example.org/list ${key}, http://192.0.2.2/list ${key}
+helper_nurl = pb://${'A'.repeat(43)}@helper.example.org:443/secret#v=1
+`,
   nurls: ['baitserver.example.org:443', '192.0.2.3:443', '[2001:db8::1]:443'],
 };
 
@@ -59,6 +62,7 @@ tcp = ${manner}
 
 [node]
 nickname = ${kind}
+log_gatherer.furl = pb://${tubId}@tcp:gatherer.example.org:3117,192.0.2.4:3117,tor:${'d'.repeat(56)}.onion:1/secret
 reveal-IP-address = ${String(manner === 'tcp')}
 web.port = ${isStorage ? '' : `tcp:${String(web)}:interface=127.0.0.1`}
 tub.port = ${isStorage ? 'listen:tor' : 'disabled'}
@@ -81,7 +85,7 @@ enabled = ${String(isStorage)}
   await mkdir(join(directory, 'private'), { recursive: true, mode: 0o700 });
   await writeFile(join(directory, 'tahoe-client.tac'), '');
   await writeFile(join(directory, 'tahoe.cfg'), text);
-  await writeFile(join(directory, 'tallac.cfg'), bait.lists);
+  await writeFile(join(directory, 'tallac.cfg'), bait.own);
   await writeFile(join(directory, 'private/introducers.yaml'), bait.introducers);
   await writeFile(join(directory, 'private/tor_onion.privkey'), DOUBLE_KEY);
 }
@@ -185,7 +189,7 @@ for (const manner of ['tor', 'disabled'] as const) {
     else
       t.match(
         [...names].sort().join(' '),
-        /baitserver\.example\.org:443.*introducer\.example\.org:3458.*lists\.example/,
+        /baitserver\.example\.org:443.*gatherer\.example\.org:3117.*helper\.example\.org:443.*introducer\.example\.org:3458.*lists\.example/,
       );
   });
 }

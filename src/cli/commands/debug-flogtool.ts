@@ -1,6 +1,6 @@
 /**
  * `debug flogtool`: reads incidents and log files, of this program and of the reference. Of Foolscap's tool it has what
- * reads and writes files; what talks to a node over Foolscap ends with a sentence that says what there is instead.
+ * reads and writes files; what talks to a node over Foolscap ends with a sentence that says who does it.
  */
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import type { Command } from 'commander';
@@ -18,10 +18,10 @@ const FILE_SIZE_MAX = 256 << 20;
 const MODE = 0o600;
 
 const elsewhere: Readonly<Record<string, string>> = {
-  tail: "a node has no logport; follow /private/logs/v1, or 'tail -f' a file of --eliot-destination",
+  tail: "Foolscap's flogtool follows a node by its private/logport.furl; without it follow /private/logs/v1, or 'tail -f' a file of --eliot-destination",
   'web-viewer': 'there is no page for logs; dump prints them',
-  'create-gatherer': 'nodes send their logs to no gatherer; collect the files of --eliot-destination',
-  'create-incident-gatherer': 'nodes send incidents to no gatherer; collect logs/incidents',
+  'create-gatherer': "Foolscap's flogtool makes gatherers; [node]log_gatherer.furl names one to a node",
+  'create-incident-gatherer': "Foolscap's flogtool makes gatherers; [node]log_gatherer.furl names one to a node",
   'classify-incident': 'incidents are not classified; dump shows what made one',
 };
 

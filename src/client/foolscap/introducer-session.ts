@@ -23,6 +23,7 @@ import { STORAGE_SERVICE } from '#wire/signed-announcement.js';
 import type { SignedAnnouncement } from '#wire/signed-announcement.js';
 import { hearAll } from '../introducer-link.js';
 import type { IntroducerSession } from '../introducer-link.js';
+import { connectionEnd } from './connection-end.js';
 
 /** What a session is made of. */
 export interface FoolscapIntroducerOptions {
@@ -58,16 +59,7 @@ export class FoolscapIntroducer implements IntroducerSession {
     await introducer.call('subscribe_v2', [subscriber, utf8(STORAGE_SERVICE), info], undefined, { signal });
     // An introducer that knows nobody says nothing.
     heard(true);
-    await new Promise<void>((resolve) => {
-      const ended = (): void => {
-        takeBack();
-        signal.removeEventListener('abort', ended);
-        resolve();
-      };
-      let takeBack: () => void = () => undefined;
-      takeBack = introducer.notifyOnDisconnect(ended);
-      signal.addEventListener('abort', ended, { once: true });
-    });
+    await connectionEnd(introducer, signal);
   }
 
   /** The connection is the tub's. */

@@ -13,20 +13,15 @@
 import { equalBytes } from '#core/bytes.js';
 import type { ChkReadCapability } from '#core/capability/types.js';
 import type { Clock } from '#core/environment.js';
-import { deriveImmutableStorageIndex } from '#core/derive.js';
 import { isTahoeError, reasonOf, TahoeError } from '#core/errors.js';
-import type { RemoteReference } from '#wire/foolscap/tub.js';
-import { helperResultsShape, uploadChkReplyShape } from '#wire/foolscap/upload-helper.js';
 import type { HelperResults } from '#wire/foolscap/upload-helper.js';
-import type { Value } from '#wire/foolscap/values.js';
 import { encodedSegments } from '../upload/file-encoder.js';
 import type { KeyedPlaintext } from '../upload/plaintext.js';
 import type { UploadProgress } from '../upload/share-upload.js';
 import type { UploadContext, UploadResult } from '../upload/upload.js';
-import { CiphertextReader } from './ciphertext-reader.js';
+import type { HelperConnection } from './helper-connection.js';
+import { OfferedCiphertext } from './offered-ciphertext.js';
 
-/** How long a helper may take to look for the file in the grid. */
-const LOOK_TIMEOUT_MS = 120_000;
 /**
  * How long a helper may ask for nothing: another client may be giving the same file, others may be before it, and at last it pushes
  * the shares, at this rate in bytes a second at the least. A connection that is dead is noticed sooner.
@@ -47,10 +42,10 @@ interface AssistedOptions {
 export async function uploadThroughHelper(
   context: UploadContext,
   plaintext: KeyedPlaintext,
-  helper: RemoteReference,
+  helper: HelperConnection,
   options: AssistedOptions,
 ): Promise<UploadResult> {
-  const name = context.helper?.name ?? '';
+  const { name } = helper;
   const capability = await capabilityOf(context, plaintext, options.signal);
   const results = await resultsOf(context, plaintext, helper, options).catch((error: unknown) => {
     if (isTahoeError(error, 'ERR_CANCELLED', 'ERR_HELPER')) throw error;
@@ -83,39 +78,27 @@ async function capabilityOf(
 }
 
 async function resultsOf(
-  context: UploadContext,
+  { clock, crypto, encoding }: UploadContext,
   plaintext: KeyedPlaintext,
-  helper: RemoteReference,
+  helper: HelperConnection,
   { progress, signal }: AssistedOptions,
 ): Promise<HelperResults> {
-  const { clock, crypto, encoding } = context;
-  const { file, readKey } = plaintext;
-  const storageIndex = deriveImmutableStorageIndex(crypto, readKey);
-  const asked = await helper.call('upload_chk', [storageIndex], undefined, { signal, timeoutMs: LOOK_TIMEOUT_MS });
-  const { results, upload } = uploadChkReplyShape(asked, 'the answer to upload_chk');
-  if (upload === undefined) {
-    if (results !== undefined) return results;
-    throw new TahoeError('ERR_VIOLATION', { reason: 'the answer to upload_chk says nothing' });
-  }
-  const silence = new Silence(clock, Math.min(TIMER_MS_MAX, SILENCE_MS + Math.ceil(file.size / PUSH_RATE_MIN) * 1000));
-  const reader = new CiphertextReader({
+  const { size } = plaintext.file;
+  const silence = new Silence(clock, Math.min(TIMER_MS_MAX, SILENCE_MS + Math.ceil(size / PUSH_RATE_MIN) * 1000));
+  const offered = new OfferedCiphertext({
     crypto,
     plaintext,
     happy: encoding.happy,
     asked: (endBytes) => {
       silence.broken();
-      progress?.(endBytes, file.size);
+      progress?.(endBytes, size);
     },
   });
   try {
-    const value = await silence.during(context.helper?.name ?? '', signal, (either) =>
-      upload.call('upload', [reader], undefined, { signal: either, timeoutMs: TIMER_MS_MAX }),
-    );
-    return helperResultsShape(value, 'the answer to upload');
+    return await silence.during(helper.name, signal, (either) => helper.upload(offered, either));
   } finally {
     silence.end();
-    upload.release();
-    await reader.close();
+    await offered.close();
   }
 }
 
@@ -160,7 +143,11 @@ class Silence {
     });
   }
 
-  async during(helper: string, signal: AbortSignal, wait: (either: AbortSignal) => Promise<Value>): Promise<Value> {
+  async during<Result>(
+    helper: string,
+    signal: AbortSignal,
+    wait: (either: AbortSignal) => Promise<Result>,
+  ): Promise<Result> {
     try {
       return await wait(AbortSignal.any([signal, this.#over.signal]));
     } catch (error) {

@@ -4,45 +4,39 @@
  */
 import type { Log } from '#core/environment.js';
 import { reasonOf, TahoeError } from '#core/errors.js';
-import type { Shape } from '#wire/foolscap/shapes.js';
-import type { RemoteReference } from '#wire/foolscap/tub.js';
-import type { Value } from '#wire/foolscap/values.js';
+import type { AskOptions, CiphertextSource } from './ciphertext-source.js';
 
 /** How long a client may take for one answer: 50 KiB over a slow line. In milliseconds. */
 export const READER_TIMEOUT_MS = 300_000;
 
 /** A question to a client. */
-export interface ReaderQuestion<Answer> {
-  readonly method: string;
-  readonly given: readonly Value[];
-  readonly shape: Shape<Answer>;
-}
+export type SourceQuestion<Answer> = (source: CiphertextSource, options: AskOptions) => Promise<Answer>;
 
 /** Of one file. */
 export class CiphertextReaders {
   readonly #log: Log;
-  readonly #readers: RemoteReference[] = [];
+  readonly #sources: CiphertextSource[] = [];
   #lastReason = 'none has come';
 
   constructor(log: Log) {
     this.#log = log;
   }
 
-  add(reader: RemoteReference): void {
-    this.#readers.push(reader);
+  add(source: CiphertextSource): void {
+    this.#sources.push(source);
   }
 
   /** @throws ERR_NO_CIPHERTEXT when no client is left, ERR_CANCELLED. */
-  async ask<Answer>({ given, method, shape }: ReaderQuestion<Answer>, signal: AbortSignal): Promise<Answer> {
-    for (let [reader] = this.#readers; reader !== undefined; [reader] = this.#readers) {
+  async ask<Answer>(question: SourceQuestion<Answer>, signal: AbortSignal): Promise<Answer> {
+    for (let [source] = this.#sources; source !== undefined; [source] = this.#sources) {
       try {
-        const answer = await reader.call(method, given, undefined, { signal, timeoutMs: READER_TIMEOUT_MS });
-        return shape(answer, `the answer to ${method}`);
+        return await question(source, { signal, timeoutMs: READER_TIMEOUT_MS });
       } catch (error) {
         if (signal.aborted) throw new TahoeError('ERR_CANCELLED', { what: 'the upload' }, { cause: error });
         this.#lastReason = reasonOf(error);
-        this.#log.info('client of the helper failed', { method, reason: this.#lastReason });
-        this.#drop(reader);
+        this.#log.info('client of the helper failed', { reason: this.#lastReason });
+        this.#remove(source);
+        source.release();
       }
     }
     throw new TahoeError('ERR_NO_CIPHERTEXT', { reason: this.#lastReason });
@@ -50,14 +44,13 @@ export class CiphertextReaders {
 
   /** Tells those that are left that nothing more is wanted of them. Waits for nobody. */
   close(): void {
-    for (const reader of [...this.#readers]) {
-      reader.call('close', []).catch(() => undefined);
-      this.#drop(reader);
+    for (const source of [...this.#sources]) {
+      this.#remove(source);
+      source.close();
     }
   }
 
-  #drop(reader: RemoteReference): void {
-    this.#readers.splice(this.#readers.indexOf(reader), 1);
-    reader.release();
+  #remove(source: CiphertextSource): void {
+    this.#sources.splice(this.#sources.indexOf(source), 1);
   }
 }

@@ -10,26 +10,20 @@
  * @see Tahoe-LAFS src/allmydata/immutable/offloaded.py, CHKUploadHelper
  */
 import { formatBase32 } from '#core/base32.js';
-import { concat } from '#core/bytes.js';
 import { concealed } from '#core/capability/types.js';
 import type { ChkVerifyCapability } from '#core/capability/types.js';
 import { reasonOf, TahoeError } from '#core/errors.js';
 import { parametersOf } from '#core/immutable/parameters.js';
 import type { FileParameters } from '#core/immutable/parameters.js';
-import {
-  fileSizeShape,
-  READ_SIZE_MAX,
-  readDataOf,
-  readerEncodingShape,
-  uebFieldsOf,
-} from '#wire/foolscap/upload-helper.js';
-import type { HelperResults, ReaderEncoding } from '#wire/foolscap/upload-helper.js';
-import type { RemoteReference } from '#wire/foolscap/tub.js';
+import { READ_SIZE_MAX, uebFieldsOf } from '#wire/foolscap/upload-helper.js';
+import type { HelperResults } from '#wire/foolscap/upload-helper.js';
+import type { OfferedFile } from '#wire/upload-helper.js';
 import type { Places } from '../places.js';
 import { ciphertextEncoder } from '../upload/file-encoder.js';
 import { sendFile } from '../upload/send-file.js';
 import type { SendContext } from '../upload/send-file.js';
 import { CiphertextReaders } from './ciphertext-readers.js';
+import type { CiphertextSource } from './ciphertext-source.js';
 import type { HeldFiles, WholeCiphertext } from './held-ciphertext.js';
 
 /** The largest file, in bytes. */
@@ -80,8 +74,8 @@ export class HelperJob {
    * @returns what came of the file.
    * @throws ERR_NO_CIPHERTEXT, ERR_TOO_LARGE, ERR_NO_SPACE, ERR_DISK, ERR_FILE, ERR_CANCELLED, and as `sendFile`.
    */
-  async upload(reader: RemoteReference): Promise<JobOutcome> {
-    this.#readers.add(reader);
+  async upload(source: CiphertextSource): Promise<JobOutcome> {
+    this.#readers.add(source);
     this.#running ??= this.#run();
     try {
       return await this.#running;
@@ -99,14 +93,12 @@ export class HelperJob {
     const { encoders, reserved, signal } = this.#context;
     const name = formatBase32(this.storageIndex);
     try {
-      const size = await this.#readers.ask({ method: 'get_size', given: [], shape: fileSizeShape }, signal);
-      const method = 'get_all_encoding_parameters';
-      const encoding = await this.#readers.ask({ method, given: [], shape: readerEncodingShape }, signal);
-      const file = fileOf(encoding, size);
-      await this.#reserve(name, size);
-      const whole = await this.#fetch(size);
+      const offered = await this.#readers.ask((source, options) => source.describe(options), signal);
+      const file = fileOf(offered);
+      await this.#reserve(name, file.size);
+      const whole = await this.#fetch(file.size);
       try {
-        return await encoders.run(signal, () => this.#send(whole, file, encoding.happy));
+        return await encoders.run(signal, () => this.#send(whole, file, offered.happy));
       } finally {
         await whole.close();
       }
@@ -157,9 +149,8 @@ export class HelperJob {
     try {
       if (incoming.size > 0) count('resumes', 1);
       while (incoming.size < size) {
-        const length = Math.min(READ_SIZE_MAX, size - incoming.size);
-        const question = { method: 'read_encrypted', given: [incoming.size, length], shape: readDataOf(length) };
-        const bytes = concat(...(await this.#readers.ask(question, signal)));
+        const [offset, length] = [incoming.size, Math.min(READ_SIZE_MAX, size - incoming.size)];
+        const bytes = await this.#readers.ask((source, options) => source.read(offset, length, options), signal);
         await incoming.append(bytes);
         this.#fetchedBytes += bytes.length;
         count('fetched_bytes', bytes.length);
@@ -192,7 +183,11 @@ export class HelperJob {
   }
 }
 
-function fileOf(encoding: ReaderEncoding, size: number): FileParameters {
+/**
+ * How a file that is offered is encoded.
+ * @throws ERR_TOO_LARGE.
+ */
+export function fileOf({ size, ...encoding }: OfferedFile): FileParameters {
   if (size > FILE_SIZE_MAX) throw new TahoeError('ERR_TOO_LARGE', { what: 'file', limitBytes: FILE_SIZE_MAX });
   const file = parametersOf(encoding, size, encoding.segmentSize);
   if (file.segmentCount * file.total > BLOCK_COUNT_MAX) {

@@ -4,54 +4,48 @@
  * @see Tahoe-LAFS src/allmydata/immutable/upload.py, Uploader
  */
 import type { Clock, Log } from '#core/environment.js';
-import { reasonOf, TahoeError } from '#core/errors.js';
-import type { RemoteReference, Tub } from '#wire/foolscap/tub.js';
-import { HELPER_PROTOCOL } from '#wire/foolscap/upload-helper.js';
-import { Dict } from '#wire/foolscap/values.js';
+import { reasonOf } from '#core/errors.js';
 import { pause, withDeadline } from '../deadline.js';
 import { Places } from '../places.js';
+import type { HelperConnection } from './helper-connection.js';
 
 /** The wait before another attempt, at first and at most. */
 const BACK_OFF_FIRST_MS = 1_000;
 const BACK_OFF_MAX_MS = 60_000;
-/** How long a connection and its first answer may take. */
-const CONNECT_TIMEOUT_MS = 30_000;
+/** How long the first attempt is waited for. */
+const FIRST_TIMEOUT_MS = 60_000;
 /** How many files go through a helper at a time; others wait. It answers so many calls and no more. */
-const UPLOAD_COUNT_MAX = 16;
+export const UPLOAD_COUNT_MAX = 16;
 
 /** A helper, as an upload sees it. */
 export interface UploadAssistant {
-  /** For people: the first digits of its tub id. */
-  readonly name: string;
   readonly places: Places;
   /** The helper, where it is connected. Right after the start this waits for the first attempt. @throws ERR_CANCELLED. */
-  connected(signal: AbortSignal): Promise<RemoteReference | undefined>;
+  connected(signal: AbortSignal): Promise<HelperConnection | undefined>;
 }
 
 /** What a link is made of. */
 export interface HelperLinkOptions {
+  /** For people: the first digits of what its key is known by. */
   readonly name: string;
-  /** Secret. */
-  readonly furl: string;
-  readonly tub: Pick<Tub, 'connect'>;
+  /** Connects once. */
+  readonly connect: (signal: AbortSignal) => Promise<HelperConnection>;
   readonly clock: Clock;
   readonly log: Log;
 }
 
 /** The link, from `start` until `close`. */
 export class HelperLink implements UploadAssistant {
-  readonly name: string;
   readonly places = new Places(UPLOAD_COUNT_MAX);
   readonly #options: HelperLinkOptions;
   readonly #closing = new AbortController();
   readonly #tried: Promise<void>;
   #wasTried: () => void = () => undefined;
-  #helper: RemoteReference | undefined;
+  #helper: HelperConnection | undefined;
   #lastReason = '';
   #running: Promise<void> = Promise.resolve();
 
   constructor(options: HelperLinkOptions) {
-    this.name = options.name;
     this.#options = options;
     this.#tried = new Promise((resolve) => (this.#wasTried = resolve));
   }
@@ -60,10 +54,10 @@ export class HelperLink implements UploadAssistant {
     this.#running = this.#run();
   }
 
-  async connected(signal: AbortSignal): Promise<RemoteReference | undefined> {
+  async connected(signal: AbortSignal): Promise<HelperConnection | undefined> {
     const { clock } = this.#options;
     const what = 'connecting to the helper';
-    await withDeadline({ clock, timeoutMs: 2 * CONNECT_TIMEOUT_MS, what, signal }, () => this.#tried);
+    await withDeadline({ clock, timeoutMs: FIRST_TIMEOUT_MS, what, signal }, () => this.#tried);
     return this.#helper;
   }
 
@@ -86,10 +80,10 @@ export class HelperLink implements UploadAssistant {
 
   /** One connection from its beginning to its end. @returns whether there was one. */
   async #follow(): Promise<boolean> {
-    const { log, name } = this.#options;
+    const { connect, log, name } = this.#options;
     const { signal } = this.#closing;
     try {
-      this.#helper = await this.#connect(signal);
+      this.#helper = await connect(signal);
     } catch (error) {
       const reason = reasonOf(error);
       if (!signal.aborted && reason !== this.#lastReason) log.warn('helper not reached', { helper: name, reason });
@@ -99,31 +93,25 @@ export class HelperLink implements UploadAssistant {
     this.#lastReason = '';
     this.#wasTried();
     log.info('helper connected', { helper: name });
-    await ended(this.#helper, signal);
+    await this.#helper.ended(signal);
     return true;
-  }
-
-  async #connect(signal: AbortSignal): Promise<RemoteReference> {
-    const { furl, name, tub } = this.#options;
-    const options = { signal, timeoutMs: CONNECT_TIMEOUT_MS };
-    const helper = await tub.connect(furl, options);
-    const version = await helper.call('get_version', [], undefined, options);
-    if (version instanceof Dict && version.get(HELPER_PROTOCOL) !== undefined) return helper;
-    const reason = 'it does not speak version 1 of the helper protocol; its operator can put a newer one in its place';
-    throw new TahoeError('ERR_HELPER', { helper: name, reason });
   }
 }
 
-/** Resolves when the connection is over, or nobody wants it any more. */
-function ended(helper: RemoteReference, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const end = (): void => {
-      signal.removeEventListener('abort', end);
-      takeBack();
-      resolve();
-    };
-    let takeBack = (): void => undefined;
-    signal.addEventListener('abort', end, { once: true });
-    takeBack = helper.notifyOnDisconnect(end);
-  });
+/** Links to helpers, of which the first that is connected is used. */
+export class HelperLinks implements UploadAssistant {
+  readonly places = new Places(UPLOAD_COUNT_MAX);
+  readonly #links: readonly UploadAssistant[];
+
+  constructor(links: readonly UploadAssistant[]) {
+    this.#links = links;
+  }
+
+  async connected(signal: AbortSignal): Promise<HelperConnection | undefined> {
+    for (const link of this.#links) {
+      const helper = await link.connected(signal);
+      if (helper !== undefined) return helper;
+    }
+    return undefined;
+  }
 }

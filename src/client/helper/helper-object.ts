@@ -1,18 +1,11 @@
 /**
- * RIHelper: the helper as an object that Foolscap peers call. Clients give it ciphertext and the encoding they want, and get back
- * what names the file; keys and plaintext never come here.
- *
- * All clients of one storage index share one job. What `upload_chk` gives holds nothing: a job begins with the first reader, so
- * that a client that asks and goes away leaves nothing behind.
+ * RIHelper: the helper as an object that Foolscap peers call.
  * @see Tahoe-LAFS src/allmydata/immutable/offloaded.py, Helper
  */
-import { setMaxListeners } from 'node:events';
-import { formatBase32 } from '#core/base32.js';
 import { dangerouslyFormatCapability } from '#core/capability/format.js';
-import { reasonOf, TahoeError } from '#core/errors.js';
 import { referenceTo, takeArguments } from '#wire/foolscap/shapes.js';
 import { storageIndexShape } from '#wire/foolscap/storage.js';
-import type { CallArguments, RemoteObject, RemoteReference } from '#wire/foolscap/tub.js';
+import type { CallArguments, RemoteObject } from '#wire/foolscap/tub.js';
 import {
   CHK_UPLOAD_PROTOCOL,
   formatHelperResults,
@@ -20,159 +13,45 @@ import {
   HELPER_PROTOCOL,
   helperInterfaces,
 } from '#wire/foolscap/upload-helper.js';
-import type { HelperResults } from '#wire/foolscap/upload-helper.js';
 import { violation } from '#wire/foolscap/value-builders.js';
 import { Tuple } from '#wire/foolscap/values.js';
 import type { Value } from '#wire/foolscap/values.js';
-import { Places } from '../places.js';
-import type { SendContext } from '../upload/send-file.js';
-import { lookForFile } from './grid-look.js';
-import type { HeldFiles } from './held-ciphertext.js';
-import { HelperJob } from './helper-job.js';
-import type { HelperCounter, JobContext } from './helper-job.js';
+import { RemoteCiphertext } from './remote-ciphertext.js';
+import type { UploadHelper, WantedFile } from './upload-helper.js';
 
-/**
- * Calls that are being answered, of all clients. Below what a connection answers at a time: beyond that it would not read the
- * ciphertext that the jobs of those very calls wait for.
- */
-export const CALL_COUNT_MAX = 96;
-/** Looks into the grid, and files that are encoded, at a time: each of the latter takes some 20 MiB. */
-const LOOK_COUNT_MAX = 16;
-const ENCODING_COUNT_MAX = 4;
-
-/** What a helper is made of. */
-export interface UploadHelperOptions extends SendContext {
-  readonly files: HeldFiles;
-  /** What all ciphertext together may take, in bytes. */
-  readonly sizeMax: number;
-  readonly applicationVersion: string;
-  /** Waits until the grid has been looked at. */
-  ready(signal: AbortSignal): Promise<void>;
-}
-
-/** The helper, for any number of clients. It must be closed. */
-export class UploadHelper implements RemoteObject {
+/** For any number of clients. */
+export class HelperObject implements RemoteObject {
   readonly interfaceName = helperInterfaces.helper;
-  readonly #options: UploadHelperOptions;
-  readonly #context: JobContext;
-  readonly #closing = new AbortController();
-  readonly #jobs = new Map<string, HelperJob>();
-  readonly #lookers = new Places(LOOK_COUNT_MAX);
-  readonly #counters: Record<HelperCounter, number> = {
-    upload_requests: 0,
-    upload_already_present: 0,
-    upload_need_upload: 0,
-    resumes: 0,
-    fetched_bytes: 0,
-    encoded_bytes: 0,
-  };
-  #callCount = 0;
+  readonly #helper: Pick<UploadHelper, 'ask'>;
+  readonly #applicationVersion: string;
 
-  constructor(options: UploadHelperOptions) {
-    this.#options = options;
-    setMaxListeners(0, this.#closing.signal); // every call that waits listens
-    this.#context = {
-      ...options,
-      encoders: new Places(ENCODING_COUNT_MAX),
-      signal: this.#closing.signal,
-      reserved: new Map(),
-      count: (counter, value) => {
-        this.#counters[counter] += value;
-      },
-    };
+  constructor(helper: Pick<UploadHelper, 'ask'>, applicationVersion: string) {
+    this.#helper = helper;
+    this.#applicationVersion = applicationVersion;
   }
 
   async call(method: string, given: CallArguments): Promise<Value> {
-    if (method === 'get_version') return formatHelperVersion(HELPER_PROTOCOL, this.#options.applicationVersion);
+    if (method === 'get_version') return formatHelperVersion(HELPER_PROTOCOL, this.#applicationVersion);
     if (method !== 'upload_chk') throw violation(`there is no method ${method.slice(0, 64)}`);
     const [index = null] = takeArguments(given, 'si');
-    return this.#counted(() => this.#uploadChk(storageIndexShape(index, 'si')));
+    const answer = await this.#helper.ask(storageIndexShape(index, 'si'));
+    return 'upload' in answer
+      ? new Tuple(null, this.#uploadObject(answer))
+      : new Tuple(formatHelperResults(answer), null);
   }
 
-  /** Figures under the reference's names. */
-  async figures(): Promise<Readonly<Record<string, number>>> {
-    const { encoding, incoming } = await this.#options.files.figures();
-    const all = {
-      active_uploads: this.#jobs.size,
-      incoming_count: incoming.count,
-      incoming_size: incoming.size,
-      incoming_size_old: incoming.oldSize,
-      encoding_count: encoding.count,
-      encoding_size: encoding.size,
-      encoding_size_old: encoding.oldSize,
-      ...this.#counters,
-    };
-    return Object.fromEntries(Object.entries(all).map(([name, value]) => [`chk_upload_helper.${name}`, value]));
-  }
-
-  /** Whether a job is under way, by the storage index in base32. */
-  isBusyWith(name: string): boolean {
-    return this.#jobs.has(name);
-  }
-
-  /** Ends all jobs; what has come in stays. */
-  close(): void {
-    this.#closing.abort();
-  }
-
-  async #uploadChk(storageIndex: Uint8Array): Promise<Value> {
-    this.#context.count('upload_requests', 1);
-    const name = formatBase32(storageIndex);
-    const results = this.#jobs.has(name) ? undefined : await this.#look(storageIndex);
-    if (results !== undefined) {
-      this.#context.count('upload_already_present', 1);
-      return new Tuple(formatHelperResults(results), null);
-    }
-    if (!this.#jobs.has(name)) this.#context.count('upload_need_upload', 1);
-    return new Tuple(null, this.#uploadObject(storageIndex, this.#jobs.get(name)));
-  }
-
-  #look(storageIndex: Uint8Array): Promise<HelperResults | undefined> {
-    const { signal } = this.#closing;
-    return this.#lookers.run(signal, async () => {
-      await this.#options.ready(signal);
-      return lookForFile(this.#options, storageIndex, signal);
-    });
-  }
-
-  /** RICHKUploadHelper. @param job - the one under way: its end counts for who comes too late to be part of it. */
-  #uploadObject(storageIndex: Uint8Array, job: HelperJob | undefined): RemoteObject {
+  /** RICHKUploadHelper. */
+  #uploadObject(wanted: WantedFile): RemoteObject {
     return {
       interfaceName: helperInterfaces.upload,
       call: async (method, given) => {
-        if (method === 'get_version') return formatHelperVersion(CHK_UPLOAD_PROTOCOL, this.#options.applicationVersion);
+        if (method === 'get_version') return formatHelperVersion(CHK_UPLOAD_PROTOCOL, this.#applicationVersion);
         if (method !== 'upload') throw violation(`there is no method ${method.slice(0, 64)}`);
         const [reader = null] = takeArguments(given, 'reader');
         const reference = referenceTo(helperInterfaces.reader)(reader, 'the reader');
-        return this.#counted(() => this.#upload(storageIndex, reference, job));
+        const { capability, results } = await wanted.upload(new RemoteCiphertext(reference));
+        return formatHelperResults(results, dangerouslyFormatCapability(capability));
       },
     };
-  }
-
-  async #upload(storageIndex: Uint8Array, reader: RemoteReference, seen: HelperJob | undefined): Promise<Value> {
-    const name = formatBase32(storageIndex);
-    const job = this.#jobs.get(name) ?? (seen?.isDone === true ? seen : new HelperJob(this.#context, storageIndex));
-    if (!job.isDone) this.#jobs.set(name, job);
-    try {
-      const { capability, results } = await job.upload(reader);
-      return formatHelperResults(results, dangerouslyFormatCapability(capability));
-    } catch (error) {
-      this.#options.log.warn('upload for a client failed', { storageIndex: name, reason: reasonOf(error) });
-      throw error;
-    } finally {
-      if (this.#jobs.get(name) === job) this.#jobs.delete(name);
-    }
-  }
-
-  async #counted<Result>(action: () => Promise<Result>): Promise<Result> {
-    if (this.#callCount >= CALL_COUNT_MAX) {
-      throw new TahoeError('ERR_BUSY', { what: 'places for uploads', limit: CALL_COUNT_MAX });
-    }
-    this.#callCount += 1;
-    try {
-      return await action();
-    } finally {
-      this.#callCount -= 1;
-    }
   }
 }

@@ -6,7 +6,7 @@ import type { Configuration } from './configuration.js';
 import { nameOption } from './option.js';
 import type { Option } from './option.js';
 import { allOptions, options } from './schema.js';
-import { furl } from './values.js';
+import { furl, nurl } from './values.js';
 
 /** What a running node takes over; everything else asks for a restart. */
 const live: ReadonlySet<Option<unknown>> = new Set([
@@ -51,7 +51,7 @@ export function shownText(option: Option<unknown>, text: string | undefined): st
 
 /** Whether the option's text opens something to whoever reads it. */
 export function isSecret(option: Option<unknown>): boolean {
-  return option.kind === furl || option.name.endsWith('.furl');
+  return option.kind === furl || option.kind === nurl || option.name.endsWith('.furl');
 }
 
 /** One line for a person. */

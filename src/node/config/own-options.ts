@@ -1,10 +1,11 @@
 /** Options of our own that concern the node as a whole and its client half, for tallac.cfg. */
 import { cryptoNames } from '#core/crypto.js';
 import type { CryptoName } from '#core/crypto.js';
+import type { Nurl } from '#wire/nurl.js';
 import type { Option } from './option.js';
 import { listPlaces } from './list-place.js';
 import type { ListPlace } from './list-place.js';
-import { boolean, oneOf } from './values.js';
+import { boolean, nurl, oneOf } from './values.js';
 
 const crypto: Option<CryptoName> = {
   file: 'tallac.cfg',
@@ -28,8 +29,19 @@ const serverLists: Option<readonly ListPlace[]> = {
   says: 'Signed lists of storage servers, which need no introducer: URL KEY, with a comma before the next; KEY is what grid-manager public-identity prints. Several URLs with one KEY are copies of one list.',
 };
 
+const helperNurl: Option<Nurl | undefined> = {
+  file: 'tallac.cfg',
+  effect: 'now',
+  section: 'client',
+  name: 'helper_nurl',
+  kind: nurl,
+  fallback: undefined,
+  shown: '',
+  says: 'A helper of this program, by its NURL: spoken to over HTTPS, and before the one of helper.furl while it is connected.',
+};
+
 /** Those of the client half, by the names the code calls them. */
-export const ownClient = { serverLists };
+export const ownClient = { helperNurl, serverLists };
 
 const foolscap: Option<boolean> = {
   file: 'tallac.cfg',

@@ -105,7 +105,13 @@ const node = {
     fallback: 'tmp',
     says: 'Where the gateway keeps uploads while they arrive; their files have no names, nothing is left after a crash.',
   }),
-  logGatherer: laterText('node', 'log_gatherer.furl', 'The furl of a log gatherer.'),
+  logGatherer: now({
+    section: 'node',
+    name: 'log_gatherer.furl',
+    kind: furl,
+    fallback: undefined,
+    says: 'Who gathers the logs of this node: it is sent all events or all incidents, as it asks, over Foolscap.',
+  }),
   keepalive: laterText('node', 'timeout.keepalive', 'Seconds of silence after which a Foolscap connection is probed.'),
   disconnect: laterText('node', 'timeout.disconnect', 'Seconds of silence that end a Foolscap connection.'),
 };
@@ -263,7 +269,7 @@ const services = {
     name: 'enabled',
     kind: boolean,
     fallback: false,
-    says: 'Whether this node uploads on behalf of others, who are given the furl in private/helper.furl. Needs tub.port.',
+    says: 'Whether this node uploads on behalf of others, who are given the furl in private/helper.furl, or the NURL in private/helper.nurl. Needs tub.port.',
   }),
 };
 

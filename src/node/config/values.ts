@@ -4,6 +4,7 @@
  */
 import { reasonOf } from '#core/errors.js';
 import { parseNurl } from '#wire/nurl.js';
+import type { Nurl } from '#wire/nurl.js';
 import type { Parsed, ValueKind } from './option.js';
 
 const TRUE_WORDS = new Set(['1', 'yes', 'true', 'on']);
@@ -88,6 +89,17 @@ export const introducerAddress: ValueKind<string | undefined> = {
     if (!given.endsWith('#v=1')) return furl.parse(given);
     try {
       return { value: parseNurl(given).dangerouslyFormat() };
+    } catch (error) {
+      return { problem: reasonOf(error) };
+    }
+  },
+};
+
+/** A NURL, or nothing. No problem repeats it. */
+export const nurl: ValueKind<Nurl | undefined> = {
+  parse: (given) => {
+    try {
+      return { value: given === '' ? undefined : parseNurl(given) };
     } catch (error) {
       return { problem: reasonOf(error) };
     }

@@ -109,14 +109,26 @@ export const callableShape: Shape<RemoteReference | RemoteObject> = (value, what
  * @throws ERR_VIOLATION when one is missing, is given twice, or is one too many.
  */
 export function takeArguments(given: CallArguments, ...names: readonly string[]): readonly Value[] {
-  const { positional, named } = given;
-  if (positional.length + named.size !== names.length) {
-    throw violation(`${String(names.length)} arguments are taken, not ${String(positional.length + named.size)}`);
+  return takeSomeArguments(given, names.length, ...names);
+}
+
+/** The same where only the first `required` must be given: others are null. @throws as `takeArguments`. */
+export function takeSomeArguments(
+  { named, positional }: CallArguments,
+  required: number,
+  ...names: readonly string[]
+): readonly Value[] {
+  const count = positional.length + named.size;
+  if (count < required || count > names.length) {
+    throw violation(`${String(names.length)} arguments are taken, not ${String(count)}`);
+  }
+  if ([...named.keys()].some((name) => names.indexOf(name) < positional.length)) {
+    throw violation('an argument is given twice, or is none of those that are taken');
   }
   return names.map((name, i) => {
     const value = i < positional.length ? positional[i] : named.get(name);
-    if (value === undefined) throw violation(`the argument ${name} is missing`);
-    return value;
+    if (value === undefined && i < required) throw violation(`the argument ${name} is missing`);
+    return value ?? null;
   });
 }
 

@@ -5,9 +5,10 @@ import t from 'tap';
 import { createLog } from '#node/log.js';
 import { parseDestination } from '#node/logs/destination.js';
 import { eventOfLogLine, FLOG_MAGIC, formatEvent, parseFlog } from '#node/logs/flogfile.js';
-import { INCIDENT_COUNT_MAX, INCIDENT_LINE_COUNT_MAX, INCIDENT_PAUSE_MS } from '#node/logs/incidents.js';
-import { INCIDENT_LINE_LENGTH_MAX } from '#node/logs/incidents.js';
+import { INCIDENT_COUNT_MAX } from '#node/logs/incident-files.js';
+import { INCIDENT_LINE_COUNT_MAX, INCIDENT_PAUSE_MS } from '#node/logs/incidents.js';
 import { keepLogs } from '#node/logs/keep-logs.js';
+import { LINE_LENGTH_MAX } from '#node/logs/recent-lines.js';
 import { RotatingFile } from '#node/logs/rotating-file.js';
 import { ManualClock } from '#test/fixtures/clock.js';
 import { temporaryDirectory } from '../fixtures/temporary-directory.js';
@@ -58,7 +59,7 @@ async function kept(t: Parameters<typeof temporaryDirectory>[0], path = 'log.jso
   const clock = new ManualClock();
   const log = createLog('debug', { write: () => undefined });
   const destinations = [{ path: join(directory, path), rotateLengthBytes: 1e6, rotatedFilesMax: 1 }];
-  const end = keepLogs(log, { directory, clock, destinations });
+  const { end } = keepLogs(log, { directory, clock, destinations });
   const incidents = join(directory, 'logs/incidents');
   const names = async (): Promise<string[]> => (await readdir(incidents).catch(() => [])).sort();
   return { directory, clock, log, end, incidents, names };
@@ -67,7 +68,7 @@ async function kept(t: Parameters<typeof temporaryDirectory>[0], path = 'log.jso
 t.test('an error makes an incident of what went before it, without secrets', async (t) => {
   const { clock, directory, end, incidents, log, names } = await kept(t);
   for (let i = 0; i < 3 * INCIDENT_LINE_COUNT_MAX; i++) log.debug('step', { i });
-  log.info('long', { text: 'x'.repeat(INCIDENT_LINE_LENGTH_MAX) });
+  log.info('long', { text: 'x'.repeat(LINE_LENGTH_MAX) });
   log.warn('odd', { where: 'URI:CHK:verysecret:alsosecret:3:10:99' });
   t.strictSame(await names(), [], 'nothing has happened');
   log.error('it broke', { reason: 'furl pb://abc@tcp:h:1/swissnum' });
