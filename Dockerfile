@@ -14,7 +14,7 @@ COPY package.json package-lock.json .npmrc tsconfig.json ./
 COPY src src
 COPY storage storage
 COPY introducer introducer
-COPY scripts scripts
+COPY scripts/bundle-commands.ts scripts/bundle-commands.ts
 RUN npm ci --ignore-scripts && npm run build:product && npm prune --omit=dev --ignore-scripts
 
 FROM node:20-bookworm-slim

@@ -362,8 +362,12 @@ function sentenceOf<Code extends ErrorCode>(code: Code, facts: ErrorFacts<Code>)
   return sentence(facts);
 }
 
+/** What all copies of the class have in common: a bundle has one of its own. */
+const MARK = Symbol.for('tallac.error');
+
 /** The one error class: `code` for programs, `message` for people, `facts` for both. */
 export class TahoeError<Code extends ErrorCode = ErrorCode> extends Error {
+  readonly [MARK] = true;
   readonly code: Code;
   readonly facts: ErrorFacts<Code>;
 
@@ -381,7 +385,8 @@ export class TahoeError<Code extends ErrorCode = ErrorCode> extends Error {
 
 /** Whether `error` is a TahoeError, and if codes are given, one of those. */
 export function isTahoeError<Code extends ErrorCode>(error: unknown, ...codes: Code[]): error is TahoeError<Code> {
-  return error instanceof TahoeError && (codes.length === 0 || codes.includes(error.code as Code));
+  if (!(error instanceof Error && MARK in error)) return false;
+  return codes.length === 0 || codes.includes((error as TahoeError<Code>).code);
 }
 
 /** A short text for any thrown value: the message of an error, else its string form. */

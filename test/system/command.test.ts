@@ -56,6 +56,8 @@ t.test('asking for the version loads three modules of ours and none of anybody e
     }
   };
   await load(MAIN);
+  t.same([...loaded], ['/dist/src/cli/main.js'], 'the words decide what comes next');
+  await load(join(dirname(MAIN), 'version-text.js'));
   t.same([...loaded], ['/dist/src/cli/main.js', '/dist/src/cli/version-text.js', '/dist/src/node/version.js']);
   t.ok(builtIn.size <= 4, [...builtIn].join());
   t.match(await readFile(MAIN, 'utf8'), /^#!\/usr\/bin\/env node\n/);

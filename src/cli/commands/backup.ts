@@ -104,9 +104,9 @@ async function backUp(
     const tree = await readBackupTree(path, basename(path), isExcluded).catch((error: unknown) => {
       throw localFileError(path, error);
     });
-    await ensureArchives(below(target, 'Archives'), tools);
+    const database = await prepare(below(target, 'Archives'), tools, context);
     const counts = noCounts();
-    const root = await storeTree(tree, { words, counts, context, tools, startMs });
+    const root = await storeTree(tree, database, { words, counts, context, tools, startMs });
     const archive = below(target, 'Archives', archiveName(context.clock.nowMs()));
     await allEnded([archive, below(target, 'Latest')].map((place) => attach(place, root, tools)));
     const isSound = words.verify !== true || (await verify(root, tools, context));
@@ -126,14 +126,30 @@ interface Run {
   readonly startMs: number;
 }
 
-/** Stores the tree; what is stored is remembered, also when it breaks off. @returns the root's capability. */
-async function storeTree(tree: BackupDirectory, { words, counts, context, tools, startMs }: Run): Promise<string> {
-  const { clock, stdout, stderr, isQuiet } = context;
-  const database = await BackupDatabase.open(join(chooseDirectory({}, context), 'private', 'backupdb.sqlite'), {
-    now: () => clock.nowMs() / 1000,
+/** Opens the database and sees to the directory of all archives at the same time: the one waits for the gateway. */
+async function prepare(archives: RemotePath, tools: FileStoreTools, context: CommandContext): Promise<BackupDatabase> {
+  const opening = BackupDatabase.open(join(chooseDirectory({}, context), 'private', 'backupdb.sqlite'), {
+    now: () => context.clock.nowMs() / 1000,
     chance: () => randomInt(2 ** 32) / 2 ** 32,
     crypto: nativeBulkCrypto,
   });
+  const [opened, ensured] = await Promise.allSettled([opening, ensureArchives(archives, tools)]);
+  if (opened.status === 'fulfilled' && ensured.status === 'rejected') opened.value.close();
+  if (ensured.status === 'rejected') throw ensured.reason;
+  if (opened.status === 'rejected') throw opened.reason;
+  return opened.value;
+}
+
+/**
+ * Stores the tree; what is stored is remembered, also when it breaks off. The database is closed then.
+ * @returns the root's capability.
+ */
+async function storeTree(
+  tree: BackupDirectory,
+  database: BackupDatabase,
+  { words, counts, context, tools, startMs }: Run,
+): Promise<string> {
+  const { clock, stdout, stderr, isQuiet } = context;
   const total = countTargets(tree);
   let done = 0;
   let savedMs = clock.monotonicMs();
