@@ -27,6 +27,7 @@ import { QuickReads } from './quick-reads.js';
 import { ShareCommits } from './share-commit.js';
 import type { NoShareFile, PreparedShare, ShareChange, ShareFile, ShareFiles } from './share-files.js';
 import { settleShare } from './share-settling.js';
+import { SharedCalls } from './shared-calls.js';
 import type { UploadRecord } from './upload-record.js';
 
 const DIRECTORY_MODE = 0o700;
@@ -70,6 +71,7 @@ export class DiskFiles implements ShareFiles {
   readonly #ownership: StoreOwnership | undefined;
   readonly #quickReads: QuickReads | undefined;
   readonly #durable = new Set<string>();
+  readonly #making = new SharedCalls();
   readonly #commits: ShareCommits;
   readonly #journal: DiskJournal;
   readonly #advisories: DiskAdvisories;
@@ -256,10 +258,11 @@ export class DiskFiles implements ShareFiles {
 
   async #makeIndexDirectory(storageIndex: Uint8Array): Promise<void> {
     const path = this.#layout.indexDirectory(storageIndex);
-    await onDisk('placing a share', async () => {
-      const created = await this.#makeDirectory(path);
-      if (created !== undefined) this.#forget(storageIndex);
-    });
+    await this.#making.run(path, () =>
+      onDisk('placing a share', async () => {
+        if ((await this.#makeDirectory(path)) !== undefined) this.#forget(storageIndex);
+      }),
+    );
   }
 
   /** Makes a directory among the shares, and no other: where those are not there, the volume is gone. */

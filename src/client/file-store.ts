@@ -19,8 +19,9 @@ import { makeImmutableDirectory } from './directory/immutable-directory.js';
 import type { MutableContents } from './directory/mutable-contents.js';
 import { followPath } from './directory/path.js';
 import type { PathFound, PathMissing } from './directory/path.js';
-import { ImmutableReader } from './download/immutable-reader.js';
 import type { ReadOptions } from './download/immutable-reader.js';
+import { OpenFiles } from './download/open-files.js';
+import type { OpenFile } from './download/open-files.js';
 import { createMutableFile } from './mutable/create.js';
 import type { CreateOptions, InitialContents } from './mutable/create.js';
 import type { MutableContext } from './mutable/mutable-context.js';
@@ -43,9 +44,11 @@ export class FileStore {
   readonly context: FileStoreContext;
   readonly #directories: DirectoryContext;
   readonly #open = new Map<string, MutableFile>();
+  readonly #immutable: OpenFiles;
 
   constructor(context: FileStoreContext) {
     this.context = context;
+    this.#immutable = new OpenFiles(context);
     this.#directories = { ...context, openMutable: (capability) => contentsOf(this.openMutable(capability)) };
   }
 
@@ -54,9 +57,9 @@ export class FileStore {
     return uploadFile(this.context, input, { signal });
   }
 
-  /** An immutable file to be read. The caller closes it. */
-  openFile(capability: ChkReadCapability, options?: ReadOptions): ImmutableReader {
-    return new ImmutableReader(this.context, capability, options);
+  /** An immutable file to be read. The caller closes it. @throws as `OpenFiles.open` */
+  openFile(capability: ChkReadCapability, options?: ReadOptions): OpenFile {
+    return this.#immutable.open(capability, options);
   }
 
   /** The mutable file of that capability: the same one for all who ask. */

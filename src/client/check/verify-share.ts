@@ -15,10 +15,12 @@ import type { FileParameters } from '#core/immutable/parameters.js';
 import { decodeUeb, isUebConsistent } from '#core/immutable/ueb.js';
 import type { Ueb } from '#core/immutable/ueb.js';
 import { MerkleVerifier, siblingNodes } from '#core/merkle.js';
+import type { ByteRange } from '#wire/storage.js';
 import type { ShareReader, SharedFile } from '../download/share-reader.js';
 
-/** How much of a share's blocks is read at a time, in bytes. */
+/** How much of a share's blocks is read in one request, in bytes, and how many are under way. */
 const READ_SIZE = 262_144;
+const READ_COUNT = 2;
 const VERSION_SIZE = 4;
 const KNOWN_VERSIONS = [1, 2];
 
@@ -91,8 +93,7 @@ async function verifyBlocks(
   let hasher = blockHasher(crypto);
   let left = blockSizeOf(file, 0);
   const end = offsets.data + shareDataSize(file);
-  for (let begin = offsets.data; begin < end; begin += READ_SIZE) {
-    const piece = await reader.bytes(begin, Math.min(end, begin + READ_SIZE), signal);
+  for await (const piece of piecesOf(reader, { begin: offsets.data, end }, signal)) {
     for (let taken = 0; taken < piece.length;) {
       const part = piece.subarray(taken, taken + left);
       hasher.update(part);
@@ -104,6 +105,20 @@ async function verifyBlocks(
       segment += 1;
       left = blockSizeOf(file, segment);
     }
+  }
+}
+
+/** The next pieces are on their way while one is looked at. */
+async function* piecesOf(reader: ShareReader, range: ByteRange, signal: AbortSignal): AsyncGenerator<Uint8Array, void> {
+  const underWay: Promise<Uint8Array>[] = [];
+  for (let next = range.begin; next < range.end || underWay.length > 0;) {
+    for (; next < range.end && underWay.length < READ_COUNT; next += READ_SIZE) {
+      const reading = reader.bytes(next, Math.min(range.end, next + READ_SIZE), signal);
+      reading.catch(() => undefined); // handled when its turn comes
+      underWay.push(reading);
+    }
+    const piece = await underWay.shift();
+    if (piece !== undefined) yield piece;
   }
 }
 

@@ -172,7 +172,9 @@ export class ImmutableReader {
   }
 
   async #openFile(signal: AbortSignal): Promise<OpenFile> {
-    const [answer] = await this.#race.collect(1, (reader) => reader.uebBytes(), signal);
+    // One says what all share; as many as a segment needs are opened meanwhile.
+    const { needed } = this.#capability;
+    const [answer] = await this.#race.collect(1, (reader) => reader.uebBytes(), signal, needed);
     if (answer === undefined) throw new RangeError('a collection of one has one answer');
     const uebBytes = answer.value;
     const ueb = decodeUeb(uebBytes);

@@ -27,7 +27,6 @@ export interface ShareFinderOptions {
   readonly servers: readonly StorageServer[];
   readonly clock: Clock;
   readonly log: Log;
-  readonly closed: AbortSignal;
   /** Called when shares were found or a server failed. */
   readonly changed: () => void;
 }
@@ -67,7 +66,7 @@ export class ShareFinder {
   }
 
   async #ask(server: StorageServer): Promise<void> {
-    const { storageIndex, clock, closed, changed, log } = this.#options;
+    const { storageIndex, clock, changed, log } = this.#options;
     this.#outstanding++;
     this.#counted++;
     let counted = true;
@@ -80,7 +79,8 @@ export class ShareFinder {
       changed();
     });
     try {
-      const shares = await server.listShares(storageIndex, { signal: closed, timeoutMs: LIST_TIMEOUT_MS });
+      // A small answer: where nobody waits for it any more it is let come, for giving it up would cost the connection.
+      const shares = await server.listShares(storageIndex, { timeoutMs: LIST_TIMEOUT_MS });
       for (const shareNumber of shares) this.#found.push({ server, shareNumber });
     } catch (error) {
       this.failures.push(`${server.shortName}: ${reasonOf(error)}`);

@@ -65,14 +65,16 @@ export class ShareRace {
 
   /**
    * Runs `task` on shares of different numbers until `count` of them have answered.
+   * @param atOnce - how many are started at first, where more than `count` will be wanted soon.
    * @throws ERR_NO_SHARES or ERR_NOT_ENOUGH_SHARES when no share is left to try; ERR_CANCELLED by the signal.
    */
   async collect<Value>(
     count: number,
     task: (reader: ShareReader, signal: AbortSignal) => Promise<Value>,
     signal: AbortSignal,
+    atOnce = count,
   ): Promise<ShareAnswer<Value>[]> {
-    const heat = new Heat(count, task, this.#options.clock, () => {
+    const heat = new Heat({ count, atOnce }, task, this.#options.clock, () => {
       this.#notify();
     });
     const cancel = (): void => {
@@ -169,6 +171,7 @@ export class ShareRace {
 /** One collection under way: which shares run for it and which have answered. */
 class Heat<Value> {
   readonly #count: number;
+  readonly #atOnce: number;
   readonly #task: (reader: ShareReader, signal: AbortSignal) => Promise<Value>;
   readonly #clock: Clock;
   readonly #changed: () => void;
@@ -178,12 +181,13 @@ class Heat<Value> {
   #failures: { runner: Runner; error: unknown }[] = [];
 
   constructor(
-    count: number,
+    { count, atOnce }: { readonly count: number; readonly atOnce: number },
     task: (reader: ShareReader, signal: AbortSignal) => Promise<Value>,
     clock: Clock,
     changed: () => void,
   ) {
     this.#count = count;
+    this.#atOnce = atOnce;
     this.#task = task;
     this.#clock = clock;
     this.#changed = changed;
@@ -198,10 +202,10 @@ class Heat<Value> {
     return this.#attempts.size === 0;
   }
 
-  /** Whether fewer are on time than are still needed. */
+  /** Whether fewer are on time than are to be. */
   get wanting(): boolean {
     const onTime = [...this.#attempts].filter((attempt) => !attempt.overdue).length;
-    return this.#answers.size + onTime < this.#count;
+    return this.#answers.size + onTime < this.#atOnce;
   }
 
   get answers(): ShareAnswer<Value>[] {

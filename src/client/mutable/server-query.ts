@@ -17,6 +17,8 @@ import { MutableShareReader, OPEN_SIZE } from './share-reader.js';
 
 /** How many shares of one server are opened at a time. */
 const OPENING_MAX = 8;
+/** After so long a server is not waited for any more. */
+export const QUERY_TIMEOUT_MS = 20_000;
 
 /** Which file. */
 export interface QueriedFile {
@@ -69,7 +71,8 @@ export class VerifiedSignatures {
 }
 
 /**
- * Asks a server.
+ * Asks a server. What it holds is a small answer: the signal ends what would follow, and not the question itself, for that
+ * would cost the connection.
  * @throws what the server throws; shares that were looked at before were told already.
  */
 export async function queryServer(
@@ -79,14 +82,16 @@ export async function queryServer(
   listener: QueryListener,
   signal: AbortSignal,
 ): Promise<void> {
-  const beginnings = await server.readMutableBeginnings?.(file.storageIndex, OPEN_SIZE, { signal });
+  const limit = { timeoutMs: QUERY_TIMEOUT_MS };
+  const beginnings = await server.readMutableBeginnings?.(file.storageIndex, OPEN_SIZE, limit);
+  if (signal.aborted) return;
   if (beginnings !== undefined) {
     for (const [shareNumber, beginning] of beginnings) {
       await openShare(file, { server, shareNumber }, beginning, verified, listener, signal);
     }
     return;
   }
-  const shareNumbers = [...(await server.listMutableShares(file.storageIndex, { signal }))];
+  const shareNumbers = [...(await server.listMutableShares(file.storageIndex, limit))];
   const open = async (): Promise<void> => {
     for (let next = shareNumbers.shift(); next !== undefined; next = shareNumbers.shift()) {
       const range = { begin: 0, end: OPEN_SIZE };

@@ -17,7 +17,7 @@ import { reasonOf, TahoeError } from '#core/errors.js';
 import { withDeadline } from '../deadline.js';
 import type { StorageServer } from '../storage-server.js';
 import { reportBadShare } from './corruption.js';
-import { queryServer, VerifiedSignatures } from './server-query.js';
+import { QUERY_TIMEOUT_MS, queryServer, VerifiedSignatures } from './server-query.js';
 import type { QueriedFile } from './server-query.js';
 import { Servermap } from './servermap.js';
 
@@ -27,8 +27,6 @@ export type ServermapMode = 'read' | 'write' | 'check' | 'repair' | 'anything';
 /** How many servers are asked at a time after the first; when all are asked, so many at once. */
 const IN_FLIGHT_MAX = 5;
 const CHECK_IN_FLIGHT_MAX = 50;
-/** After so long a server is not waited for any more. */
-const QUERY_TIMEOUT_MS = 20_000;
 /** After so long a server is passed over where the others are enough. */
 const patienceMs: Readonly<Record<ServermapMode, number>> = {
   read: 3_000,
