@@ -83,7 +83,7 @@ try {
     const plan = {
       storage: Array<Program>(nodeCount).fill(program),
       gateways: [program],
-      encoding: { needed, happy: Math.min(7, nodeCount), total },
+      encoding: { needed, happy: Math.min(7, nodeCount, total), total },
     };
     grids.set(program, await ProcessGrid.start(plan));
   }
