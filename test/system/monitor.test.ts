@@ -1,9 +1,10 @@
 /** /healthz, /readyz and /metrics of a whole node, and what SIGTERM does to it under load. */
 import { createHash } from 'node:crypto';
-import { mkdtemp, readFile, rename, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Agent, request as httpsRequest } from 'node:https';
+import { setTimeout } from 'node:timers/promises';
 import t from 'tap';
 import type { Test } from 'tap';
 import { allocatePort } from '#node/endpoint.js';
@@ -19,6 +20,17 @@ import type { Header, TalkReply } from '#test/fixtures/storage-talk.js';
 
 const share = seededBytes('share', 20_000);
 const CONTAINER_HEADER_SIZE = 12;
+
+/** Returns after the next heartbeat of the store's owner. */
+async function heartbeatOf(store: string): Promise<void> {
+  const owner = join(store, 'tallac', 'owner');
+  const beatMs = async (): Promise<number> => {
+    const [name] = await readdir(owner);
+    return (await stat(join(owner, name ?? ''))).mtimeMs;
+  };
+  const firstMs = await beatMs();
+  while ((await beatMs()) === firstMs) await setTimeout(20);
+}
 
 /** A node that stores and has a web port. */
 interface Subject {
@@ -110,8 +122,9 @@ t.test('a node tells how it is, and nothing of what it holds', { timeout: 60_000
     for (const secret of [swissnum, index, '127.0.0.1']) t.notOk(text.includes(secret), 'no secret, index or address');
   }
 
-  // The disk goes away, and comes back.
+  // The disk goes away, and comes back, both between two heartbeats: a node that finds its store gone gives it up.
   const directory = join(node.directory, 'storage');
+  await heartbeatOf(directory);
   await rename(directory, `${directory}.away`);
   for (const path of ['/healthz', '/readyz'])
     t.match(await get(path), { status: 503, text: /^the share store's disk: / });
