@@ -5,6 +5,9 @@ import { setMaxListeners } from 'node:events';
 import type { Clock } from '#core/environment.js';
 import { TahoeError } from '#core/errors.js';
 
+/** The longest time that a clock can wait, in milliseconds: nearly 25 days. */
+export const TIMER_MS_MAX = 2 ** 31 - 1;
+
 /** What is limited, and by what. */
 export interface Deadline {
   readonly clock: Clock;

@@ -29,6 +29,7 @@ import type { ReadTestWriteReply } from '#wire/storage-mutable.js';
 import { decodeWholeSharesReply, fitWholeShares } from '#wire/whole-shares.js';
 import type { WholeSharesReply } from '#wire/whole-shares.js';
 import { ConnectionLane } from './connection-lane.js';
+import { TIMER_MS_MAX } from './deadline.js';
 import { bodySize } from './http-exchange.js';
 import type { ExchangeBody, ExchangeReply, ExchangeRequest } from './http-exchange.js';
 import {
@@ -78,8 +79,6 @@ const OWN_VERSION = 'tallac/';
 const FEED_COUNT_MAX = 4;
 /** After so long a feed without a heartbeat is given up; they come every 15 seconds. */
 const FEED_SILENCE_MS = 45_000;
-/** The longest time a clock can wait. */
-const TIMEOUT_MAX_MS = 2 ** 31 - 1;
 
 /** Which server, where it is, and within which bounds to talk to it. */
 export interface HttpsStorageServerOptions {
@@ -335,7 +334,7 @@ export class HttpsStorageServer implements StorageServer {
   }
 
   async subscribe(feed: FeedRequest, options: CallOptions = {}): Promise<'ended' | 'absent'> {
-    const request = this.#request(feedOperation(feed), { timeoutMs: TIMEOUT_MAX_MS, ...options });
+    const request = this.#request(feedOperation(feed), { timeoutMs: TIMER_MS_MAX, ...options });
     const { status } = await this.#feedLane.exchange({ ...request, silenceTimeoutMs: FEED_SILENCE_MS });
     return status === 404 ? 'absent' : 'ended';
   }
@@ -389,6 +388,6 @@ export class HttpsStorageServer implements StorageServer {
 
   #timeoutFor(sizeBytes: number): number {
     const { callTimeoutMs, rateMinBytesPerSecond } = this.#limits;
-    return Math.min(TIMEOUT_MAX_MS, callTimeoutMs + Math.ceil((sizeBytes * 1000) / rateMinBytesPerSecond));
+    return Math.min(TIMER_MS_MAX, callTimeoutMs + Math.ceil((sizeBytes * 1000) / rateMinBytesPerSecond));
   }
 }

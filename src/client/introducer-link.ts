@@ -1,8 +1,6 @@
 /**
  * A node's link to one introducer, whatever it is spoken to in: what the node announces is published, and what others
  * announce is heard, verified, kept and told, again and again as connections end.
- *
- * Waits between attempts grow, with chance in them, so that a grid does not come back to its introducer all at once.
  * @see Tahoe-LAFS src/allmydata/introducer/client.py
  */
 import type { CryptoProvider } from '#core/crypto.js';
@@ -13,12 +11,10 @@ import type { AnnouncementMemory } from '#wire/announcement-memory.js';
 import type { OfferOutcome } from '#wire/announcement-table.js';
 import { STORAGE_SERVICE } from '#wire/signed-announcement.js';
 import type { SignedAnnouncement, VerifiedAnnouncement } from '#wire/signed-announcement.js';
+import { BackOff } from './back-off.js';
 import { pause } from './deadline.js';
 import type { ToldServer } from './known-servers.js';
 
-/** The wait before another attempt, at first and at most; and how long a connection must last to count as good. */
-const BACK_OFF_FIRST_MS = 1_000;
-const BACK_OFF_MAX_MS = 60_000;
 /** How long news waits for more of it. */
 const TELL_DELAY_MS = 100;
 /** How often a node that only announces does so again. */
@@ -121,14 +117,12 @@ export class IntroducerLink {
 
   async #run(): Promise<void> {
     const { clock, random } = this.#options;
-    let backOffMs = BACK_OFF_FIRST_MS;
-    while (!this.#closing.signal.aborted) {
-      const beginMs = clock.monotonicMs();
+    const { signal } = this.#closing;
+    const backOff = new BackOff(clock, random);
+    while (!signal.aborted) {
+      backOff.begin();
       await this.#connect();
-      if (clock.monotonicMs() - beginMs > BACK_OFF_MAX_MS) backOffMs = BACK_OFF_FIRST_MS;
-      const spread = (random.bytes(1)[0] ?? 0) / 256;
-      await pause(clock, backOffMs * (0.5 + spread / 2), this.#closing.signal).catch(() => undefined);
-      backOffMs = Math.min(2 * backOffMs, BACK_OFF_MAX_MS);
+      await backOff.wait(signal).catch(() => undefined);
     }
   }
 

@@ -12,6 +12,7 @@ import type { KnownCapability } from '#core/capability/types.js';
 import { isTahoeError, reasonOf, TahoeError } from '#core/errors.js';
 import { compareVersions } from '#core/mutable/version.js';
 import type { MutableVersion } from '#core/mutable/version.js';
+import { BackOff } from './back-off.js';
 import { pause } from './deadline.js';
 import type { MutableContext } from './mutable/mutable-context.js';
 import { MutableFile } from './mutable/mutable-file.js';
@@ -28,9 +29,7 @@ const POLL_FIRST_MS = 5_000;
 const POLL_MAX_MS = 60_000;
 /** The same while all servers have one: feeds may leave something out. */
 const POLL_WITH_FEEDS_MS = 300_000;
-/** The wait before a feed is opened again, at first and at most; where there was none, always the longest. */
-const BACK_OFF_FIRST_MS = 1_000;
-const BACK_OFF_MAX_MS = 60_000;
+/** The wait before a feed is asked for again where there was none. */
 const ABSENT_RETRY_MS = 600_000;
 
 /** How to watch. */
@@ -161,7 +160,7 @@ class Watch {
   async #follow(server: StorageServer): Promise<void> {
     const { clock, log, random } = this.#context;
     let lastEventId: string | undefined;
-    let backOffMs = BACK_OFF_FIRST_MS;
+    const backOff = new BackOff(clock, random);
     while (!this.#signal.aborted && this.#servers().includes(server)) {
       const told = (event: { readonly id: string | undefined }): void => {
         lastEventId = event.id ?? lastEventId;
@@ -169,7 +168,7 @@ class Watch {
         this.#hasChanged = true;
         this.#wake();
       };
-      const beginMs = clock.monotonicMs();
+      backOff.begin();
       const storageIndexes = [this.#file.storageIndex];
       const request = { storageIndexes, lastEventId, told };
       const end = await server.subscribe(request, { signal: this.#signal }).catch((error: unknown) => {
@@ -179,11 +178,7 @@ class Watch {
       this.#feeds.set(server, false);
       this.#wake();
       if (end === 'absent') await pause(clock, ABSENT_RETRY_MS, this.#signal);
-      if (clock.monotonicMs() - beginMs > BACK_OFF_MAX_MS) backOffMs = BACK_OFF_FIRST_MS;
-      // Spread, so that not all come back at once to a server that was started anew.
-      const spread = (random.bytes(1)[0] ?? 0) / 256;
-      await pause(clock, backOffMs * (0.5 + spread / 2), this.#signal);
-      backOffMs = Math.min(2 * backOffMs, BACK_OFF_MAX_MS);
+      await backOff.wait(this.#signal);
     }
   }
 }

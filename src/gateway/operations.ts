@@ -3,6 +3,7 @@
  * is forgotten four days after its end, or one day after somebody has asked since, or when its owner says.
  * @see Tahoe-LAFS docs/frontends/webapi.rst, "Slow Operations, Progress, and Cancelling"
  */
+import { TIMER_MS_MAX } from '#client/deadline.js';
 import type { Clock, Log } from '#core/environment.js';
 import { isTahoeError, reasonOf, TahoeError } from '#core/errors.js';
 
@@ -11,7 +12,6 @@ export const OPERATIONS_MAX = 1000;
 const DAY_MS = 86_400_000;
 const UNCOLLECTED_LIFETIME_MS = 4 * DAY_MS;
 const COLLECTED_LIFETIME_MS = DAY_MS;
-const LIFETIME_MAX_MS = 2 ** 31 - 1;
 const HANDLE_LENGTH_MAX = 500;
 
 /** What an operation does, and what there is to see of it at any time. */
@@ -115,7 +115,7 @@ export class Operations<Kind extends Work = Work> {
 
   #forgetIn(handle: string, kept: Kept<Kind>, delayMs: number): void {
     kept.cancelTimer();
-    kept.cancelTimer = this.#clock.schedule(Math.min(delayMs, LIFETIME_MAX_MS), () => {
+    kept.cancelTimer = this.#clock.schedule(Math.min(delayMs, TIMER_MS_MAX), () => {
       if (this.#kept.get(handle) === kept) this.cancel(handle);
     });
   }

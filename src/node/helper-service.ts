@@ -84,6 +84,7 @@ export interface HelperLinkServices {
   readonly foolscap?: Foolscap | undefined;
   readonly dialler: Dialler;
   readonly clock: Clock;
+  readonly random: Random;
   readonly log: Log;
   readonly closers: Closers;
 }
@@ -180,9 +181,9 @@ export function linkHelpers(
 function startLink(
   name: string,
   connect: (signal: AbortSignal) => Promise<HelperConnection>,
-  { clock, closers, log }: HelperLinkServices,
+  { clock, closers, log, random }: HelperLinkServices,
 ): HelperLink {
-  const link = new HelperLink({ name, connect, clock, log });
+  const link = new HelperLink({ name, connect, clock, log, random });
   closers.add('the link to the helper', () => link.close());
   link.start();
   return link;

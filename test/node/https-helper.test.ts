@@ -14,7 +14,7 @@ import { Nurl } from '#wire/nurl.js';
 import { formatHelperEvent } from '#wire/upload-helper.js';
 import { createTlsIdentity } from '#test/fixtures/certificates.js';
 import { settle } from '#test/fixtures/clock.js';
-import { seededBytes } from '#test/fixtures/crypto.js';
+import { seededBytes, seededRandom } from '#test/fixtures/crypto.js';
 import { helperEncoding, HelperGrid, hexOf } from '#test/fixtures/helper-grid.js';
 import { startDoor } from '#test/fixtures/helper-talk.js';
 import { MemoryGrid, pieces } from '#test/fixtures/memory-grid.js';
@@ -36,7 +36,13 @@ async function clientOf(t: Test, world: HelperGrid, nurl: Nurl) {
   const warnings: string[] = [];
   const log = { ...silentLog, warn: (_event: string, fields?: object) => warnings.push(JSON.stringify(fields)) };
   const https = new HttpsHelper({ name: 'h', nurl, clock, dialler: directDialler });
-  const link = new HelperLink({ name: 'h', connect: (signal) => https.connect(signal), clock, log });
+  const link = new HelperLink({
+    name: 'h',
+    connect: (signal) => https.connect(signal),
+    clock,
+    random: seededRandom('link'),
+    log,
+  });
   link.start();
   const close = async () => {
     await link.close();

@@ -6,7 +6,8 @@ import { readFile, stat, writeFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { TahoeError } from '#core/errors.js';
 import { FLOG_MAGIC, flogLevels, parseFlog } from '#node/logs/flogfile.js';
-import type { FlogEvent, FlogLine } from '#node/logs/flogfile.js';
+import type { FlogLine } from '#node/logs/flogfile.js';
+import type { LogEvent } from '#wire/foolscap/logport.js';
 import type { CommandContext, CommandModule } from '../context.js';
 import { resolveLocal } from '../directory-choice.js';
 import { SUCCESS } from '../exit-status.js';
@@ -74,14 +75,14 @@ async function dump(files: readonly string[], command: Command, context: Command
     throw new TahoeError('ERR_USAGE', { reason: `there is no format '${words.timestamps}' of timestamps` });
   const [file, ...more] = files;
   if (file === undefined || more.length > 0) throw new TahoeError('ERR_USAGE', { reason: 'dump takes one FILE' });
-  let trigger: FlogEvent | undefined;
+  let trigger: LogEvent | undefined;
   for (const line of await readFlog(file, context)) {
     trigger ??= line.trigger;
     for (const text of dumpedLines(line, trigger, words)) await writeLine(context.stdout, text);
   }
 }
 
-function dumpedLines(line: FlogLine, trigger: FlogEvent | undefined, words: FlogWords): string[] {
+function dumpedLines(line: FlogLine, trigger: LogEvent | undefined, words: FlogWords): string[] {
   const { event, from = '', pid, text, versions } = line;
   if (event === undefined) {
     if (words.verbose === true) return [text];
@@ -135,7 +136,7 @@ async function filter(files: readonly string[], command: Command, context: Comma
   await writeLine(context.stdout, `copied ${String(kept.length)} of ${String(lines.length)} events into new file`);
 }
 
-function wantedBy(words: FlogWords): (event: FlogEvent, tub: string) => boolean {
+function wantedBy(words: FlogWords): (event: LogEvent, tub: string) => boolean {
   const { from = '', stripFacility } = words;
   const after = numberOf('--after', words.after) ?? Number.NEGATIVE_INFINITY;
   const before = numberOf('--before', words.before) ?? Number.POSITIVE_INFINITY;

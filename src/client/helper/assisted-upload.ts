@@ -15,6 +15,7 @@ import type { ChkReadCapability } from '#core/capability/types.js';
 import type { Clock } from '#core/environment.js';
 import { isTahoeError, reasonOf, TahoeError } from '#core/errors.js';
 import type { HelperResults } from '#wire/foolscap/upload-helper.js';
+import { TIMER_MS_MAX } from '../deadline.js';
 import { encodedSegments } from '../upload/file-encoder.js';
 import type { KeyedPlaintext } from '../upload/plaintext.js';
 import type { UploadProgress } from '../upload/share-upload.js';
@@ -28,7 +29,6 @@ import { OfferedCiphertext } from './offered-ciphertext.js';
  */
 const SILENCE_MS = 3_600_000;
 const PUSH_RATE_MIN = 16_384;
-const TIMER_MS_MAX = 2 ** 31 - 1;
 
 interface AssistedOptions {
   readonly signal: AbortSignal;

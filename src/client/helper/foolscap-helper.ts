@@ -4,6 +4,7 @@ import type { RemoteReference, Tub } from '#wire/foolscap/tub.js';
 import { HELPER_PROTOCOL, helperResultsShape, uploadChkReplyShape } from '#wire/foolscap/upload-helper.js';
 import type { HelperResults } from '#wire/foolscap/upload-helper.js';
 import { Dict } from '#wire/foolscap/values.js';
+import { TIMER_MS_MAX } from '../deadline.js';
 import { connectionEnd } from '../foolscap/connection-end.js';
 import { CiphertextReader } from './ciphertext-reader.js';
 import type { HelperConnection } from './helper-connection.js';
@@ -13,8 +14,6 @@ import type { OfferedCiphertext } from './offered-ciphertext.js';
 const CONNECT_TIMEOUT_MS = 30_000;
 /** How long a helper may take to look for the file in the grid. */
 const LOOK_TIMEOUT_MS = 120_000;
-/** The longest time a clock can wait: whoever uploads ends the wait before. */
-const TIMER_MS_MAX = 2 ** 31 - 1;
 
 /** Where a helper is. */
 export interface FoolscapHelperPlace {

@@ -3,15 +3,13 @@
  * helper when the link is up as it begins, and straight to the servers when it is not.
  * @see Tahoe-LAFS src/allmydata/immutable/upload.py, Uploader
  */
-import type { Clock, Log } from '#core/environment.js';
+import type { Clock, Log, Random } from '#core/environment.js';
 import { reasonOf } from '#core/errors.js';
-import { pause, withDeadline } from '../deadline.js';
+import { BackOff } from '../back-off.js';
+import { withDeadline } from '../deadline.js';
 import { Places } from '../places.js';
 import type { HelperConnection } from './helper-connection.js';
 
-/** The wait before another attempt, at first and at most. */
-const BACK_OFF_FIRST_MS = 1_000;
-const BACK_OFF_MAX_MS = 60_000;
 /** How long the first attempt is waited for. */
 const FIRST_TIMEOUT_MS = 60_000;
 /** How many files go through a helper at a time; others wait. It answers so many calls and no more. */
@@ -31,6 +29,7 @@ export interface HelperLinkOptions {
   /** Connects once. */
   readonly connect: (signal: AbortSignal) => Promise<HelperConnection>;
   readonly clock: Clock;
+  readonly random: Random;
   readonly log: Log;
 }
 
@@ -69,17 +68,20 @@ export class HelperLink implements UploadAssistant {
   }
 
   async #run(): Promise<void> {
+    const { clock, random } = this.#options;
     const { signal } = this.#closing;
-    for (let waitMs = BACK_OFF_FIRST_MS; !signal.aborted; waitMs = Math.min(BACK_OFF_MAX_MS, 2 * waitMs)) {
-      if (await this.#follow()) waitMs = BACK_OFF_FIRST_MS;
+    const backOff = new BackOff(clock, random);
+    while (!signal.aborted) {
+      backOff.begin();
+      await this.#follow();
       this.#helper = undefined;
       this.#wasTried();
-      await pause(this.#options.clock, waitMs, signal).catch(() => undefined);
+      await backOff.wait(signal).catch(() => undefined);
     }
   }
 
-  /** One connection from its beginning to its end. @returns whether there was one. */
-  async #follow(): Promise<boolean> {
+  /** One connection from its beginning to its end. Never throws. */
+  async #follow(): Promise<void> {
     const { connect, log, name } = this.#options;
     const { signal } = this.#closing;
     try {
@@ -88,13 +90,12 @@ export class HelperLink implements UploadAssistant {
       const reason = reasonOf(error);
       if (!signal.aborted && reason !== this.#lastReason) log.warn('helper not reached', { helper: name, reason });
       this.#lastReason = reason;
-      return false;
+      return;
     }
     this.#lastReason = '';
     this.#wasTried();
     log.info('helper connected', { helper: name });
     await this.#helper.ended(signal);
-    return true;
   }
 }
 

@@ -25,6 +25,7 @@ import {
   parseHelperEvent,
 } from '#wire/upload-helper.js';
 import type { HelperEvent } from '#wire/upload-helper.js';
+import { TIMER_MS_MAX } from '../deadline.js';
 import type { Dialler } from '../dialler.js';
 import { exchange } from '../http-exchange.js';
 import { openStream, readWhole } from '../http-stream.js';
@@ -40,8 +41,6 @@ const CONNECT_TIMEOUT_MS = 10_000;
 const READY_TIMEOUT_MS = 30_000;
 /** How long a helper may take nothing of the ciphertext: its disk may be slow. In milliseconds. */
 const SEND_SILENCE_MS = 300_000;
-/** The longest time a clock can wait: whoever uploads ends the wait before. */
-const TIMER_MS_MAX = 2 ** 31 - 1;
 /** What is read of a refusal, in bytes. */
 const REFUSAL_SIZE_MAX = 4096;
 /** Each upload takes a connection for its events and one for the ciphertext; one more says that the helper is there. */

@@ -17,7 +17,7 @@ import { CHECKSTRING_SIZE } from '#core/mutable/layout.js';
 import { encodeCheckstring } from '#core/mutable/version.js';
 import type { MutableVersion } from '#core/mutable/version.js';
 import type { ReadTestWriteReply, ShareVectors, WriteVector } from '#wire/storage-mutable.js';
-import { withDeadline } from '../deadline.js';
+import { TIMER_MS_MAX, withDeadline } from '../deadline.js';
 import type { StorageServer } from '../storage-server.js';
 import type { Placement } from './goal.js';
 import type { MutableContext } from './mutable-context.js';
@@ -114,7 +114,7 @@ export class SharePush {
       straggling.abort();
     };
     const firstMs = answerTimeoutMs + Math.ceil((size * 1000) / RATE_MIN_BYTES_PER_SECOND);
-    let cancelTimer = clock.schedule(Math.min(firstMs, 2 ** 31 - 1), giveUp);
+    let cancelTimer = clock.schedule(Math.min(firstMs, TIMER_MS_MAX), giveUp);
     return {
       answered: () => {
         cancelTimer();
@@ -152,7 +152,7 @@ export class SharePush {
     try {
       const either = AbortSignal.any([signal, straggling]);
       setMaxListeners(0, either);
-      const limit = { clock, timeoutMs: 2 ** 31 - 1, what: `writing to ${server.shortName}`, signal: either };
+      const limit = { clock, timeoutMs: TIMER_MS_MAX, what: `writing to ${server.shortName}`, signal: either };
       const reply = await withDeadline(limit, (ended) => this.#write(request, ended));
       this.#take(request, reply);
     } catch (error) {

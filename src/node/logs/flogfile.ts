@@ -8,30 +8,18 @@
  * Pure: lines in, values out.
  */
 import { TahoeError } from '#core/errors.js';
+import type { LogEvent } from '#wire/foolscap/logport.js';
 
 /** The first line. */
 export const FLOG_MAGIC = '# foolscap flogfile v1';
-
-/** One event. */
-export interface FlogEvent {
-  readonly num: number;
-  /** Unix seconds. */
-  readonly time: number;
-  /** Which process it is of: numbers start again with each. */
-  readonly incarnation: readonly unknown[];
-  /** 10 noisy, 20 operational, 30 weird, 40 bad. */
-  readonly level: number;
-  readonly facility: string;
-  readonly message: string;
-}
 
 /** One line behind the magic: an event, or something else. */
 export interface FlogLine {
   /** Of whom the event is; undefined where there is none. */
   readonly from?: string | undefined;
-  readonly event?: FlogEvent | undefined;
+  readonly event?: LogEvent | undefined;
   /** Of a header: the event that made the incident. */
-  readonly trigger?: FlogEvent | undefined;
+  readonly trigger?: LogEvent | undefined;
   /** Of a header. */
   readonly pid?: number | undefined;
   /** Of a header. */
@@ -57,7 +45,7 @@ const ownLevels: Readonly<Record<string, number>> = { debug: 10, info: 20, warn:
 const FRAME = new Set(['message_type', 'log_level', 'task_uuid', 'task_level', 'timestamp']);
 
 /** A line of our log as an event; undefined when it is none. @param line - JSON in the shape of Eliot. */
-export function eventOfLogLine(line: string): FlogEvent | undefined {
+export function eventOfLogLine(line: string): LogEvent | undefined {
   const parsed = parseObject(line);
   const { log_level: level, message_type: type, task_level: place, task_uuid: task, timestamp: time } = parsed ?? {};
   if (parsed === undefined || typeof type !== 'string' || typeof time !== 'number') return undefined;
@@ -69,16 +57,12 @@ export function eventOfLogLine(line: string): FlogEvent | undefined {
 }
 
 /** The line of an event. */
-export function formatEvent(event: FlogEvent, from = 'local'): string {
+export function formatEvent(event: LogEvent, from = 'local'): string {
   return JSON.stringify({ from, rx_time: event.time, d: event });
 }
 
 /** The lines at the head of an incident. */
-export function formatIncidentHead(
-  trigger: FlogEvent,
-  pid: number,
-  versions: Readonly<Record<string, string>>,
-): string {
+export function formatIncidentHead(trigger: LogEvent, pid: number, versions: Readonly<Record<string, string>>): string {
   return `${FLOG_MAGIC}\n${JSON.stringify({ header: { type: 'incident', trigger, pid, versions } })}\n`;
 }
 
@@ -115,7 +99,7 @@ function parseLine(text: string, name: string, number: number): FlogLine {
   return { text, from: typeof from === 'string' ? from : '', event: asEvent(d) };
 }
 
-function asEvent(value: unknown): FlogEvent | undefined {
+function asEvent(value: unknown): LogEvent | undefined {
   if (!isObject(value) || typeof value['num'] !== 'number' || typeof value['time'] !== 'number') return undefined;
   const { facility, format, incarnation, level, message, num, time } = value;
   return {

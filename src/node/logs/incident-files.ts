@@ -7,7 +7,7 @@ import { open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { redact } from '../log.js';
 import { parseFlog } from './flogfile.js';
-import type { FlogEvent } from './flogfile.js';
+import type { LogEvent } from '#wire/foolscap/logport.js';
 
 /** How many incidents are kept, and told of. */
 export const INCIDENT_COUNT_MAX = 100;
@@ -23,10 +23,10 @@ const NAME = /^incident-[0-9-]+Z-[a-z0-9-]+$/;
 
 /** What one file holds. */
 export interface Incident {
-  readonly trigger: FlogEvent;
+  readonly trigger: LogEvent;
   readonly pid: number;
   readonly versions: Readonly<Record<string, string>>;
-  readonly events: readonly FlogEvent[];
+  readonly events: readonly LogEvent[];
 }
 
 /** The name of an incident by that of its file; undefined when it is no incident. */
@@ -54,7 +54,7 @@ export async function listIncidents(directory: string, since: string): Promise<r
 }
 
 /** What made an incident; undefined when its file cannot be read. */
-export async function readTrigger(directory: string, name: string): Promise<FlogEvent | undefined> {
+export async function readTrigger(directory: string, name: string): Promise<LogEvent | undefined> {
   const text = await readStart(directory, name, HEAD_SIZE_MAX);
   return incidentOf(text?.split('\n', 2).join('\n') ?? '', name)?.trigger;
 }
@@ -77,7 +77,7 @@ function incidentOf(text: string, name: string): Incident | undefined {
 }
 
 /** A file may be of a program that is less careful with secrets. */
-function clean(event: FlogEvent): FlogEvent {
+function clean(event: LogEvent): LogEvent {
   return { ...event, facility: redact(event.facility), message: redact(event.message) };
 }
 

@@ -9,7 +9,7 @@ import { UNFINISHED } from '../durable-file.js';
 import type { LogLevel } from '../log.js';
 import { applicationVersion } from '../version.js';
 import { eventOfLogLine, formatEvent, formatIncidentHead } from './flogfile.js';
-import type { FlogEvent } from './flogfile.js';
+import type { LogEvent } from '#wire/foolscap/logport.js';
 import { incidentFile, incidentOfFile, INCIDENT_COUNT_MAX } from './incident-files.js';
 import type { RecentLines } from './recent-lines.js';
 
@@ -21,7 +21,7 @@ export const INCIDENT_PAUSE_MS = 60_000;
 const MODE = 0o600;
 
 /** Is told of each incident that is kept. */
-export type IncidentListener = (name: string, trigger: FlogEvent) => void;
+export type IncidentListener = (name: string, trigger: LogEvent) => void;
 
 /** Those of one node. */
 export class IncidentKeeper {

@@ -34,8 +34,9 @@ export interface LogEvent {
   readonly num: number;
   /** Unix seconds. */
   readonly time: number;
-  /** Which process it is of. */
+  /** Which process it is of: numbers start again with each. */
   readonly incarnation: readonly unknown[];
+  /** 10 noisy, 20 operational, 30 weird, 40 bad. */
   readonly level: number;
   readonly facility: string;
   readonly message: string;

@@ -1,9 +1,9 @@
 /** The two things that observers of a log are told: its events, and its incidents. */
 import { utf8 } from '#core/bytes.js';
 import { formatLogEvent } from '#wire/foolscap/logport.js';
+import type { LogEvent } from '#wire/foolscap/logport.js';
 import type { RemoteReference } from '#wire/foolscap/tub.js';
 import { eventOfLogLine } from '../../logs/flogfile.js';
-import type { FlogEvent } from '../../logs/flogfile.js';
 import { INCIDENT_COUNT_MAX, listIncidents, readTrigger } from '../../logs/incident-files.js';
 import type { IncidentKeeper } from '../../logs/incidents.js';
 import type { RecentLines } from '../../logs/recent-lines.js';
@@ -46,7 +46,7 @@ export class EventFeed implements Feed {
 /** What waits to be told. */
 type Item =
   | { readonly kind: 'all since'; readonly since: string }
-  | { readonly kind: 'incident'; readonly name: string; readonly trigger?: FlogEvent }
+  | { readonly kind: 'incident'; readonly name: string; readonly trigger?: LogEvent }
   | { readonly kind: 'end of those' };
 
 /** Incidents by their names and what made them, one after the other. */

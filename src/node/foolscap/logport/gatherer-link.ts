@@ -3,18 +3,13 @@
  * connection ends it is made again, with waits that grow.
  * @see https://foolscap.readthedocs.io, "Foolscap Logging"
  */
-import { pause } from '#client/deadline.js';
+import { BackOff } from '#client/back-off.js';
 import { connectionEnd } from '#client/foolscap/connection-end.js';
 import { utf8 } from '#core/bytes.js';
 import type { Clock, Log, Random } from '#core/environment.js';
 import { isTahoeError, reasonOf } from '#core/errors.js';
 import { parseFurl } from '#wire/foolscap/furl.js';
 import type { RemoteObject, RemoteReference, Tub } from '#wire/foolscap/tub.js';
-
-/** The wait before another attempt, at first and at most. */
-export const BACK_OFF_FIRST_MS = 1_000;
-/** A connection that lasted longer begins with the first wait again. */
-export const BACK_OFF_MAX_MS = 60_000;
 
 /** What a link is made of. */
 export interface GathererLinkOptions {
@@ -54,15 +49,11 @@ export class GathererLink {
   async #run(): Promise<void> {
     const { clock, random } = this.#options;
     const { signal } = this.#closing;
-    let waitMs = BACK_OFF_FIRST_MS;
+    const backOff = new BackOff(clock, random);
     while (!signal.aborted) {
-      const beginMs = clock.monotonicMs();
+      backOff.begin();
       await this.#follow(signal);
-      if (clock.monotonicMs() - beginMs > BACK_OFF_MAX_MS) waitMs = BACK_OFF_FIRST_MS;
-      // All nodes of a gatherer that starts anew come at different times.
-      const spread = (random.bytes(1)[0] ?? 0) / 256;
-      await pause(clock, waitMs * (0.5 + spread / 2), signal).catch(() => undefined);
-      waitMs = Math.min(2 * waitMs, BACK_OFF_MAX_MS);
+      await backOff.wait(signal).catch(() => undefined);
     }
   }
 
