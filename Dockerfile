@@ -10,7 +10,7 @@
 
 FROM node:20-bookworm-slim AS build
 WORKDIR /build
-COPY package.json package-lock.json .npmrc tsconfig.json ./
+COPY package.json package-lock.json .npmrc tsconfig.json tsconfig.product.json ./
 COPY src src
 COPY storage storage
 COPY introducer introducer
