@@ -15,6 +15,7 @@
  */
 import { readFile, stat } from 'node:fs/promises';
 import type { BigIntStats } from 'node:fs';
+import { setFlagsFromString } from 'node:v8';
 import initSqlJs from 'sql.js';
 import type { Database, SqlValue } from 'sql.js';
 import { formatBase32 } from '#core/base32.js';
@@ -27,6 +28,11 @@ import { replaceFile, systemCode } from '#node/durable-file.js';
 import { localFileError } from '../local-file.js';
 import { wholeSeconds } from './file-metadata.js';
 
+/**
+ * What a function of SQLite has to do before it is compiled once more, for speed: about so many bytes, a hundred times what is
+ * usual. That compiling takes as long as a small backup in all, and the process waits for it at its end.
+ */
+const TIERING_BUDGET = 200_000_000;
 const MODE = 0o600;
 const VERSION = 2;
 const MONTH_SECONDS = 30 * 24 * 60 * 60;
@@ -86,6 +92,7 @@ export class BackupDatabase {
   static async open(path: string, surroundings: DatabaseSurroundings): Promise<BackupDatabase> {
     const bytes = await readIfThere(path);
     await refuseJournal(path);
+    setFlagsFromString(`--wasm-tiering-budget=${String(TIERING_BUDGET)}`);
     const { Database } = await initSqlJs();
     const database = new Database(bytes);
     try {
