@@ -232,6 +232,8 @@ export class Grid {
 
   /** Waits until it is so, but no longer than until `latestMs`. */
   async #wait(isSo: () => boolean, latestMs: number, signal: AbortSignal | undefined): Promise<void> {
+    // Nearly always it is so, and listening costs more than looking.
+    if (!this.#closed && signal?.aborted !== true && isSo()) return;
     let cancelTimer = (): void => undefined;
     await new Promise<void>((resolve, reject) => {
       const look = (): void => {
