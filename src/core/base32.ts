@@ -4,26 +4,33 @@
  * Decoding is strict: an unknown character, an impossible length, or a last character whose unused bits are
  * not zero is refused, so that every byte string has exactly one text.
  */
+import { fromUtf8, utf8 } from './bytes.js';
 import { TahoeError } from './errors.js';
 
-const ALPHABET = 'abcdefghijklmnopqrstuvwxyz234567';
-const VALUES = new Map(Array.from(ALPHABET, (character, value) => [character, value]));
+const ALPHABET = utf8('abcdefghijklmnopqrstuvwxyz234567');
+/** In the place of a character that is none of them. */
+const NO_VALUE = 32;
+/** By the code of a character. */
+const VALUES = Uint8Array.from({ length: 128 }, (_, code) =>
+  ALPHABET.includes(code) ? ALPHABET.indexOf(code) : NO_VALUE,
+);
 
 /** The text of `bytes`: ceil(8·length / 5) characters. */
 export function formatBase32(bytes: Uint8Array): string {
-  let text = '';
+  const codes = new Uint8Array(Math.ceil((bytes.length * 8) / 5));
   let bits = 0;
   let bitCount = 0;
+  let size = 0;
   for (const byte of bytes) {
-    bits = (bits << 8) | byte;
+    bits = ((bits << 8) | byte) & 0xfff;
     bitCount += 8;
     while (bitCount >= 5) {
       bitCount -= 5;
-      text += ALPHABET.charAt((bits >>> bitCount) & 31);
+      codes[size++] = ALPHABET[(bits >>> bitCount) & 31] ?? 0;
     }
-    bits &= (1 << bitCount) - 1;
   }
-  return bitCount === 0 ? text : text + ALPHABET.charAt((bits << (5 - bitCount)) & 31);
+  if (bitCount > 0) codes[size] = ALPHABET[(bits << (5 - bitCount)) & 31] ?? 0;
+  return fromUtf8(codes);
 }
 
 /**
@@ -35,8 +42,8 @@ export function parseBase32(text: string): Uint8Array {
   let bits = 0;
   let bitCount = 0;
   let size = 0;
-  for (const character of text) {
-    bits = ((bits << 5) | valueOf(character)) & 0xfff;
+  for (let i = 0; i < text.length; i++) {
+    bits = ((bits << 5) | valueAt(text, i)) & 0xfff;
     bitCount += 5;
     if (bitCount >= 8) {
       bitCount -= 8;
@@ -50,8 +57,8 @@ export function parseBase32(text: string): Uint8Array {
   return bytes;
 }
 
-function valueOf(character: string): number {
-  const value = VALUES.get(character);
-  if (value === undefined) throw new TahoeError('ERR_BASE32', { reason: 'a character is not one of a-z, 2-7' });
+function valueAt(text: string, position: number): number {
+  const value = VALUES[text.charCodeAt(position)] ?? NO_VALUE;
+  if (value === NO_VALUE) throw new TahoeError('ERR_BASE32', { reason: 'a character is not one of a-z, 2-7' });
   return value;
 }

@@ -29,19 +29,21 @@ export function encodeNetstring(bytes: Uint8Array): Uint8Array {
 export function decodeNetstring(bytes: Uint8Array, offset = 0): { content: Uint8Array; end: number } {
   const colon = bytes.indexOf(COLON, offset);
   if (colon < 0 || colon === offset || colon - offset > LENGTH_DIGITS_MAX) throw malformed('it has no length');
-  const size = decimal(bytes.subarray(offset, colon));
+  const size = decimal(bytes, offset, colon);
   const end = colon + 1 + size;
   if (bytes[end] !== COMMA) throw malformed('no comma stands at its end');
   return { content: bytes.subarray(colon + 1, end), end: end + 1 };
 }
 
-function decimal(digits: Uint8Array): number {
+/** The number that stands at begin … end. */
+function decimal(bytes: Uint8Array, begin: number, end: number): number {
   let value = 0;
-  for (const digit of digits) {
+  for (let i = begin; i < end; i++) {
+    const digit = bytes[i] ?? 0;
     if (digit < 0x30 || digit > 0x39) throw malformed('its length is not decimal');
     value = value * 10 + (digit - 0x30);
   }
-  if (digits.length > 1 && digits[0] === 0x30) throw malformed('its length has a leading zero');
+  if (end - begin > 1 && bytes[begin] === 0x30) throw malformed('its length has a leading zero');
   return value;
 }
 

@@ -84,18 +84,21 @@ export function childOfText(text: Partial<ChildText>, place: ChildPlace): Child 
 /** What a child grants, as bytes: to write, where it does, and to read. */
 export function slotsOf(crypto: CryptoProvider, child: Child): Slots {
   if (child.kind === 'unknown') return child.slots;
-  const read = readCapabilityOf(crypto, child);
-  return {
-    write: authorityOf(child) === 'write' ? utf8(dangerouslyFormatCapability(child)) : NOTHING,
-    read: read === undefined ? NOTHING : utf8(dangerouslyFormatCapability(read)),
-  };
+  const { write, read } = dangerouslyFormatChild(crypto, child);
+  return { write: write === undefined ? NOTHING : utf8(write), read: read === undefined ? NOTHING : utf8(read) };
 }
 
 /** What a child grants, for the person or program that may have it; for nothing else. */
 export function dangerouslyFormatChild(crypto: CryptoProvider, child: Child): ChildText {
-  const { write, read } = slotsOf(crypto, child);
-  const text = (slot: Uint8Array): string | undefined => (slot.length > 0 ? lenientDecoder.decode(slot) : undefined);
-  return { write: text(write), read: text(read) };
+  if (child.kind === 'unknown') {
+    const text = (slot: Uint8Array): string | undefined => (slot.length > 0 ? lenientDecoder.decode(slot) : undefined);
+    return { write: text(child.slots.write), read: text(child.slots.read) };
+  }
+  const read = readCapabilityOf(crypto, child);
+  return {
+    write: authorityOf(child) === 'write' ? dangerouslyFormatCapability(child) : undefined,
+    read: read && dangerouslyFormatCapability(read),
+  };
 }
 
 /** The child without what would grant writing. */

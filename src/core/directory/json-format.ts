@@ -5,7 +5,7 @@
  */
 import { TahoeError } from '../errors.js';
 import { isJsonObject, JSON_NESTING_MAX } from './json-value.js';
-import type { JsonValue } from './json-value.js';
+import type { JsonObject, JsonValue } from './json-value.js';
 
 /** From this power of ten on, and below the other, Python writes a float with an exponent. */
 const EXPONENT_FROM = 16;
@@ -32,7 +32,7 @@ const shortEscapes: Readonly<Record<string, string>> = {
  * @throws ERR_JSON when it is nested deeper than JSON_NESTING_MAX.
  */
 export function formatPythonJson(value: JsonValue): string {
-  return format(value, 0);
+  return new JsonWriter(onOneLine).write(value);
 }
 
 /**
@@ -40,11 +40,7 @@ export function formatPythonJson(value: JsonValue): string {
  * @throws ERR_JSON when it is nested deeper than JSON_NESTING_MAX.
  */
 export function formatIndentedJson(value: JsonValue): string {
-  return format(value, 0, (items, depth, [open, close]) => {
-    if (items.length === 0) return `${open}${close}`;
-    const line = `\n${' '.repeat(depth + 1)}`;
-    return `${open}${line}${items.join(`,${line}`)}\n${' '.repeat(depth)}${close}`;
-  });
+  return new JsonWriter(indented).write(value);
 }
 
 /** A float as Python's repr writes it: the fewest digits that give it back. */
@@ -71,22 +67,68 @@ function formatRareFloat(value: number): string {
   return `${sign}${whole}.${digits.slice(exponent + 1) || '0'}`;
 }
 
-/** Puts the items of an array or object together. */
-type Layout = (items: readonly string[], depth: number, brackets: readonly [string, string]) => string;
+/** What stands before the first item of an array or object, between two, and behind the last. */
+interface Layout {
+  before(depth: number): string;
+  between(depth: number): string;
+  after(depth: number): string;
+}
 
-const onOneLine: Layout = (items, _depth, [open, close]) => `${open}${items.join(', ')}${close}`;
+const onOneLine: Layout = { before: () => '', between: () => ', ', after: () => '' };
 
-function format(value: JsonValue, depth: number, layout = onOneLine): string {
-  if (depth > JSON_NESTING_MAX) {
-    throw new TahoeError('ERR_JSON', { reason: `it is nested more than ${String(JSON_NESTING_MAX)} deep` });
+const lineBreaks = Array.from({ length: JSON_NESTING_MAX + 2 }, (_, depth) => `\n${' '.repeat(depth)}`);
+const indented: Layout = {
+  before: (depth) => lineBreaks[depth + 1] ?? '',
+  between: (depth) => `,${lineBreaks[depth + 1] ?? ''}`,
+  after: (depth) => lineBreaks[depth] ?? '',
+};
+
+/** Writes one value from its beginning to its end: a directory may be a hundred thousand lines. */
+class JsonWriter {
+  readonly #layout: Layout;
+  #text = '';
+
+  constructor(layout: Layout) {
+    this.#layout = layout;
   }
-  if (typeof value === 'string') return formatString(value);
-  if (typeof value === 'number') return formatPythonFloat(value);
-  if (value === null || typeof value !== 'object') return String(value);
-  const item = (inner: JsonValue): string => format(inner, depth + 1, layout);
-  if (!isJsonObject(value)) return layout(value.map(item), depth, ['[', ']']);
-  const pairs = [...value].map(([key, inner]) => `${formatString(key)}: ${item(inner)}`);
-  return layout(pairs, depth, ['{', '}']);
+
+  write(value: JsonValue): string {
+    this.#value(value, 0);
+    return this.#text;
+  }
+
+  #value(value: JsonValue, depth: number): void {
+    if (depth > JSON_NESTING_MAX) {
+      throw new TahoeError('ERR_JSON', { reason: `it is nested more than ${String(JSON_NESTING_MAX)} deep` });
+    }
+    if (typeof value === 'string') this.#text += formatString(value);
+    else if (typeof value === 'number') this.#text += formatPythonFloat(value);
+    else if (value === null || typeof value !== 'object') this.#text += String(value);
+    else if (isJsonObject(value)) this.#object(value, depth);
+    else this.#array(value, depth);
+  }
+
+  #array(values: readonly JsonValue[], depth: number): void {
+    let separator = this.#layout.before(depth);
+    this.#text += '[';
+    for (const value of values) {
+      this.#text += separator;
+      this.#value(value, depth + 1);
+      separator = this.#layout.between(depth);
+    }
+    this.#text += values.length === 0 ? ']' : `${this.#layout.after(depth)}]`;
+  }
+
+  #object(object: JsonObject, depth: number): void {
+    let separator = this.#layout.before(depth);
+    this.#text += '{';
+    for (const [key, value] of object) {
+      this.#text += `${separator}${formatString(key)}: `;
+      this.#value(value, depth + 1);
+      separator = this.#layout.between(depth);
+    }
+    this.#text += object.size === 0 ? '}' : `${this.#layout.after(depth)}}`;
+  }
 }
 
 function formatString(text: string): string {

@@ -158,8 +158,12 @@ class JsonReader {
     return match;
   }
 
+  /** What the pattern matches here; it leaves no array of groups behind. */
   #take(pattern: RegExp): string {
-    return this.#match(pattern)?.[0] ?? '';
+    const begin = this.#offset;
+    pattern.lastIndex = begin;
+    if (pattern.test(this.#text)) this.#offset = pattern.lastIndex;
+    return this.#text.slice(begin, this.#offset);
   }
 
   #skip(word: string): boolean {
