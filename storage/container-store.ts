@@ -13,11 +13,11 @@ import { TahoeError } from '#core/errors.js';
 import type { LeaseSecrets } from '#core/lease.js';
 import type { ReadTestWriteReply } from '#wire/storage-mutable.js';
 import type { WholeSharesReply } from '#wire/whole-shares.js';
-import { CONTAINER_HEADER_SIZE } from './container.js';
-import type { ContainerShape, LeaseRecord } from './container.js';
+import type { LeaseRecord } from './container.js';
 import { advisoryName, formatAdvisory } from './disk-layout.js';
 import { closeOccupant, FinalPlaces, numbersOf } from './final-places.js';
 import type { Occupant, Occupants } from './final-places.js';
+import { toOpenShare } from './immutable-share.js';
 import { KeyedLock } from './keyed-lock.js';
 import { KeptSlots } from './kept-slots.js';
 import { keepLease, keepMutableLease } from './lease-file.js';
@@ -162,6 +162,17 @@ export class ContainerStore implements ShareStore {
 
   async listShares(storageIndex: Uint8Array): Promise<ReadonlySet<number>> {
     return this.#found(numbersOf(await this.#survey(storageIndex), 'immutable'));
+  }
+
+  async visitShares(
+    storageIndex: Uint8Array,
+    visit: (share: OpenShare, shareNumber: number) => Promise<void>,
+  ): Promise<void> {
+    const uploading = this.#uploads.of(storageIndex);
+    const occupants = await this.#places.survey(storageIndex, 'read', uploading, async (occupant, shareNumber) => {
+      if (occupant.kind === 'immutable') await visit(toOpenShare(occupant.file, occupant.shape), shareNumber);
+    });
+    await this.#found(numbersOf(occupants, 'immutable'));
   }
 
   async listMutable(storageIndex: Uint8Array): Promise<ReadonlySet<number>> {
@@ -374,19 +385,4 @@ export class ContainerStore implements ShareStore {
     const free = await (this.#options.freeBytes?.() ?? this.#files.freeBytes());
     return Math.max(0, free - this.#options.reservedSpace - this.#uploads.missingSize() - this.#growth);
   }
-}
-
-function toOpenShare(file: ShareFile, shape: ContainerShape): OpenShare {
-  return {
-    size: shape.dataSize,
-    async read(offset, size, room) {
-      const wanted = Math.max(0, Math.min(size, shape.dataSize - offset));
-      const bytes = await file.read(CONTAINER_HEADER_SIZE + offset, wanted, room);
-      if (bytes.length < wanted) throw new TahoeError('ERR_CONTAINER', { reason: 'it became shorter' });
-      return bytes;
-    },
-    readNow: (offset, size) =>
-      offset + size <= shape.dataSize ? file.readNow?.(CONTAINER_HEADER_SIZE + offset, size) : undefined,
-    close: () => file.close(),
-  };
 }

@@ -17,6 +17,7 @@ import type { ConnectionTable } from './connection-table.js';
 import { PathTable } from './endpoint.js';
 import type { Endpoint, PathParameters } from './endpoint.js';
 import { defineBeginningsEndpoint } from './beginnings-endpoint.js';
+import { defineImmutableBeginningsEndpoint } from './immutable-beginnings-endpoint.js';
 import { http2StreamOf } from './http2-request.js';
 import type { ChangeFeed } from './feed/change-feed.js';
 import { defineFeedEndpoint } from './feed/feed-endpoint.js';
@@ -75,6 +76,7 @@ export async function storageRoutes(app: FastifyInstance, options: StorageRoutes
   const { feed, store } = options;
   const own = (define: DefineEndpoint): void => {
     defineBeginningsEndpoint(define, store);
+    defineImmutableBeginningsEndpoint(define, store);
     defineWholeSharesEndpoint(define, store);
     if (feed !== undefined) defineFeedEndpoint(define, feed);
   };

@@ -170,6 +170,11 @@ export interface ShareStore {
   /** The numbers of the complete immutable shares; damaged ones are left out. @throws ERR_DISK, ERR_STORE_GONE. */
   listShares(storageIndex: Uint8Array): Promise<ReadonlySet<number>>;
   /**
+   * Calls `visit` with each share that `listShares` names, open as long as that takes, one after the other.
+   * @throws as `listShares`; what `visit` throws.
+   */
+  visitShares(storageIndex: Uint8Array, visit: (share: OpenShare, shareNumber: number) => Promise<void>): Promise<void>;
+  /**
    * @returns undefined when there is no complete immutable share of that number.
    * @throws ERR_CONTAINER when the share's file is damaged; ERR_DISK; ERR_STORE_GONE.
    */

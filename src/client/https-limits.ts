@@ -1,5 +1,7 @@
 /** The bounds of one server's connections and calls. */
 
+import { TIMER_MS_MAX } from './deadline.js';
+
 /** How many connections and calls there may be, and how long they may take. */
 export interface HttpsLimits {
   /** Connections to the server at a time, each kept alive and with one call at a time; one more is for `version`. */
@@ -31,3 +33,8 @@ export const defaultHttpsLimits: HttpsLimits = {
   silenceTimeoutMs: 60_000,
   idleTimeoutMs: 30_000,
 };
+
+/** How long a call may take that moves so many bytes, both ways together. */
+export function callTimeoutMs(limits: HttpsLimits, sizeBytes: number): number {
+  return Math.min(TIMER_MS_MAX, limits.callTimeoutMs + Math.ceil((sizeBytes * 1000) / limits.rateMinBytesPerSecond));
+}

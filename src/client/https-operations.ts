@@ -6,11 +6,14 @@
 import { formatBase32 } from '#core/base32.js';
 import { beginningsPath, beginningsReplySizeMax } from '#wire/beginnings.js';
 import { CHANGE_FEED_MEDIA_TYPE, changeFeedPath } from '#wire/change-feed.js';
+import { immutableBeginningsPath, immutableBeginningsReplySizeMax } from '#wire/immutable-beginnings.js';
+import type { EdgeSizes } from '#wire/immutable-beginnings.js';
 import {
   CBOR_MEDIA_TYPE,
   dangerouslyFormatSecret,
   encodeAllocateRequest,
   encodeCorruptRequest,
+  formatContentRange,
   formatRange,
   SHARE_COUNT_MAX,
   SHARE_MEDIA_TYPE,
@@ -98,13 +101,38 @@ export function readOperation(share: NamedShare, path: string, range: ByteRange)
 
 /** The first bytes of all mutable shares. A 404 says that the server does not know of such a request. */
 export function beginningsOperation(storageIndex: Uint8Array, sizeBytes: number): Operation {
-  const replySize = beginningsReplySizeMax(sizeBytes);
+  return lookOperation(storageIndex, beginningsPath(storageIndex, sizeBytes), beginningsReplySizeMax(sizeBytes));
+}
+
+/** How all immutable shares begin and end. A 404 says that the server does not know of such a request. */
+export function immutableBeginningsOperation(storageIndex: Uint8Array, sizes: EdgeSizes): Operation {
+  const path = immutableBeginningsPath(storageIndex, sizes);
+  return lookOperation(storageIndex, path, immutableBeginningsReplySizeMax(sizes));
+}
+
+function lookOperation(storageIndex: Uint8Array, path: string, replySizeMax: number): Operation {
+  const what = `looking at the shares of ${formatBase32(storageIndex)}`;
+  return { what, method: 'GET', path, statuses: [200, 404], boundBody: boundCborUpTo(replySizeMax) };
+}
+
+/** Bytes for a share that is being uploaded. */
+export function writeOperation(
+  share: NamedShare,
+  uploadSecret: Uint8Array,
+  range: ByteRange,
+  body: ExchangeBody,
+): Operation {
   return {
-    what: `looking at the shares of ${formatBase32(storageIndex)}`,
-    method: 'GET',
-    path: beginningsPath(storageIndex, sizeBytes),
-    statuses: [200, 404],
-    boundBody: boundCborUpTo(replySize),
+    what: `writing ${describeShare(share)}`,
+    method: 'PATCH',
+    path: storagePath.share(share.storageIndex, share.shareNumber),
+    headers: {
+      'content-type': SHARE_MEDIA_TYPE,
+      'content-range': formatContentRange(checkRange(range)),
+      'x-tahoe-authorization': dangerouslyFormatSecret('upload-secret', uploadSecret),
+    },
+    body,
+    statuses: [200, 201],
   };
 }
 

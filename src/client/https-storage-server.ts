@@ -10,17 +10,16 @@
 import type { Clock } from '#core/environment.js';
 import { isTahoeError, TahoeError } from '#core/errors.js';
 import { decodeBeginnings } from '#wire/beginnings.js';
+import { decodeImmutableBeginnings } from '#wire/immutable-beginnings.js';
+import type { EdgeSizes, ShareEdges } from '#wire/immutable-beginnings.js';
 import type { Nurl } from '#wire/nurl.js';
 import {
   CBOR_MEDIA_TYPE,
   dangerouslyFormatAuthorization,
-  dangerouslyFormatSecret,
   decodeAllocateReply,
   decodeRequired,
   decodeShareNumbers,
   decodeVersion,
-  formatContentRange,
-  SHARE_MEDIA_TYPE,
   storagePath,
 } from '#wire/storage.js';
 import type { AllocateReply, ByteRange } from '#wire/storage.js';
@@ -36,15 +35,15 @@ import {
   abortOperation,
   allocateOperation,
   beginningsOperation,
-  checkRange,
   corruptOperation,
-  describeShare,
   feedOperation,
+  immutableBeginningsOperation,
   leaseOperation,
   listOperation,
   readOperation,
   readTestWriteOperation,
   storeSharesOperation,
+  writeOperation,
 } from './https-operations.js';
 import type { Operation } from './https-operations.js';
 import {
@@ -57,7 +56,7 @@ import {
   UnusableReply,
 } from './https-replies.js';
 import type { Dialler } from './dialler.js';
-import { defaultHttpsLimits } from './https-limits.js';
+import { callTimeoutMs, defaultHttpsLimits } from './https-limits.js';
 import type { HttpsLimits } from './https-limits.js';
 import { PinnedConnector } from './pinned-connector.js';
 import { shortNameOf } from './storage-server.js';
@@ -106,8 +105,8 @@ export class HttpsStorageServer implements StorageServer {
   readonly #feedLane: ConnectionLane;
   /** Whether it is one of ours, which take long bodies piece by piece; the reference reads each body as a whole. */
   #isOwnKind = false;
-  /** Whether it is of a release that did not know of beginnings. */
-  #lacksBeginnings = false;
+  /** What it does not know of, being of an earlier release. */
+  readonly #lacking = new Set<'beginnings' | 'mutable beginnings'>();
   /** The same of shares as wholes. */
   #lacksStoring = false;
   #streamCount = 0;
@@ -205,18 +204,7 @@ export class HttpsStorageServer implements StorageServer {
     options?: CallOptions,
   ): Promise<{ complete: boolean }> {
     return this.#askCbor(
-      {
-        what: `writing ${describeShare({ storageIndex, shareNumber })}`,
-        method: 'PATCH',
-        path: storagePath.share(storageIndex, shareNumber),
-        headers: {
-          'content-type': SHARE_MEDIA_TYPE,
-          'content-range': formatContentRange(checkRange(range)),
-          'x-tahoe-authorization': dangerouslyFormatSecret('upload-secret', uploadSecret),
-        },
-        body,
-        statuses: [200, 201],
-      },
+      writeOperation({ storageIndex, shareNumber }, uploadSecret, range, body),
       (reply, status) => {
         decodeRequired(reply);
         return { complete: status === 201 };
@@ -253,6 +241,15 @@ export class HttpsStorageServer implements StorageServer {
 
   async listShares(storageIndex: Uint8Array, options?: CallOptions): Promise<ReadonlySet<number>> {
     return this.#askCbor(listOperation(storageIndex, storagePath.shares(storageIndex)), decodeShareNumbers, options);
+  }
+
+  async readBeginnings(
+    storageIndex: Uint8Array,
+    sizes: EdgeSizes,
+    options?: CallOptions,
+  ): Promise<ReadonlyMap<number, ShareEdges> | undefined> {
+    const operation = immutableBeginningsOperation(storageIndex, sizes);
+    return this.#look('beginnings', operation, (body) => decodeImmutableBeginnings(body, sizes), options);
   }
 
   async listMutableShares(storageIndex: Uint8Array, options?: CallOptions): Promise<ReadonlySet<number>> {
@@ -312,15 +309,24 @@ export class HttpsStorageServer implements StorageServer {
     sizeBytes: number,
     options?: CallOptions,
   ): Promise<ReadonlyMap<number, Uint8Array> | undefined> {
-    if (!this.#isOwnKind || this.#lacksBeginnings) return undefined;
-    return this.#askCbor(
-      beginningsOperation(storageIndex, sizeBytes),
-      (body, status) => {
-        this.#lacksBeginnings = status === 404;
-        return status === 404 ? undefined : decodeBeginnings(body, sizeBytes);
-      },
-      options,
-    );
+    const operation = beginningsOperation(storageIndex, sizeBytes);
+    return this.#look('mutable beginnings', operation, (body) => decodeBeginnings(body, sizeBytes), options);
+  }
+
+  /** Asks what servers of our own kind alone can say; undefined where this one cannot. */
+  async #look<Message>(
+    name: 'beginnings' | 'mutable beginnings',
+    operation: Operation,
+    decode: (body: Uint8Array) => Message,
+    options?: CallOptions,
+  ): Promise<Message | undefined> {
+    if (!this.#isOwnKind || this.#lacking.has(name)) return undefined;
+    const decodeKnown = (body: Uint8Array, status: number): Message | undefined => {
+      if (status !== 404) return decode(body);
+      this.#lacking.add(name);
+      return undefined;
+    };
+    return this.#askCbor(operation, decodeKnown, options);
   }
 
   async reportMutableCorrupt(
@@ -379,15 +385,10 @@ export class HttpsStorageServer implements StorageServer {
         if (!statuses.includes(status)) throw new UnusableReply(describeStatus(status));
         return status < 400 ? boundBody(status, replyHeaders) : boundIgnored();
       },
-      timeoutMs: timeoutMs ?? this.#timeoutFor(bodySize(body) + (operation.replySize ?? 0)),
+      timeoutMs: timeoutMs ?? callTimeoutMs(this.#limits, bodySize(body) + (operation.replySize ?? 0)),
       silenceTimeoutMs: this.#limits.silenceTimeoutMs,
       signal,
       endedUsedConnection: (error) => this.#connector.endedUsedConnection(error),
     };
-  }
-
-  #timeoutFor(sizeBytes: number): number {
-    const { callTimeoutMs, rateMinBytesPerSecond } = this.#limits;
-    return Math.min(TIMER_MS_MAX, callTimeoutMs + Math.ceil((sizeBytes * 1000) / rateMinBytesPerSecond));
   }
 }

@@ -14,6 +14,7 @@ import type { CallOptions, StorageServer } from './storage-server.js';
 const readOnlyOperations: ReadonlySet<OperationName> = new Set([
   'version',
   'listShares',
+  'readBeginnings',
   'read',
   'listMutableShares',
   'readMutable',

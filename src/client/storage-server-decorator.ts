@@ -3,6 +3,7 @@
  *
  * A decorator says in one place, `around`, what happens around every call; the operations only name themselves.
  */
+import type { EdgeSizes, ShareEdges } from '#wire/immutable-beginnings.js';
 import type { AllocateReply, ByteRange } from '#wire/storage.js';
 import type { ReadTestWriteReply } from '#wire/storage-mutable.js';
 import type { WholeSharesReply } from '#wire/whole-shares.js';
@@ -28,6 +29,7 @@ export type OperationName =
   | 'abort'
   | 'storeShares'
   | 'listShares'
+  | 'readBeginnings'
   | 'read'
   | 'addLease'
   | 'reportCorrupt'
@@ -131,6 +133,18 @@ export abstract class StorageServerDecorator implements StorageServer {
 
   listShares(storageIndex: Uint8Array, options: CallOptions = {}): Promise<ReadonlySet<number>> {
     return this.around('listShares', (server, inner) => server.listShares(storageIndex, inner), options);
+  }
+
+  readBeginnings(
+    storageIndex: Uint8Array,
+    sizes: EdgeSizes,
+    options: CallOptions = {},
+  ): Promise<ReadonlyMap<number, ShareEdges> | undefined> {
+    return this.around(
+      'readBeginnings',
+      async (server, inner) => server.readBeginnings?.(storageIndex, sizes, inner),
+      options,
+    );
   }
 
   read(

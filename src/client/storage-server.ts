@@ -7,6 +7,7 @@
  * @see Tahoe-LAFS docs/specifications/http-storage-node-protocol.rst
  */
 import type { FeedEvent } from '#wire/change-feed.js';
+import type { EdgeSizes, ShareEdges } from '#wire/immutable-beginnings.js';
 import type { AllocateReply, AllocateRequest, ByteRange, StorageVersion } from '#wire/storage.js';
 import type { ReadTestWriteReply, ReadTestWriteRequest } from '#wire/storage-mutable.js';
 import type { WholeSharesReply } from '#wire/whole-shares.js';
@@ -130,6 +131,18 @@ export interface StorageServer extends ServerIdentity {
 
   /** The complete shares that the server holds; empty when it knows nothing of the index. */
   listShares(storageIndex: Uint8Array, options?: CallOptions): Promise<ReadonlySet<number>>;
+
+  /**
+   * As `listShares`, with the size of each share and how it begins and ends: all of one that is no longer than `sizes`
+   * together, and nothing of those that would make the answer too long.
+   * @returns undefined where such a request is not for this server: then `listShares` and `read` are the way. A kind of
+   *   server that never has it leaves it out.
+   */
+  readBeginnings?(
+    storageIndex: Uint8Array,
+    sizes: EdgeSizes,
+    options?: CallOptions,
+  ): Promise<ReadonlyMap<number, ShareEdges> | undefined>;
 
   /**
    * Bytes begin … end of the share (end not included; at least one), fewer where it ends earlier, empty at or past

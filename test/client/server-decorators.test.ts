@@ -34,6 +34,8 @@ const oneChunk: AsyncIterable<Uint8Array> = (async function* () {
 const operations: Readonly<Record<string, (server: StorageServer, options?: CallOptions) => Promise<unknown>>> = {
   version: (server, options) => server.version(options),
   listShares: (server, options) => server.listShares(storageIndex, options),
+  readBeginnings: async (server, options) =>
+    server.readBeginnings?.(storageIndex, { beginning: 100, end: 10 }, options),
   read: (server, options) => server.read(storageIndex, 1, { begin: 0, end: 2 }, options),
   allocate: (server, options) =>
     server.allocate(storageIndex, { shareNumbers: new Set([1]), allocatedSize: 2, uploadSecret, ...secrets }, options),
@@ -80,7 +82,7 @@ t.test('every operation is passed on with its arguments and options', async (t) 
 });
 
 t.test('what is tried once more', async (t) => {
-  const readOnly = ['version', 'listShares', 'read', 'listMutableShares', 'readMutable'];
+  const readOnly = ['version', 'listShares', 'readBeginnings', 'read', 'listMutableShares', 'readMutable'];
   const onceOnly = ['streamWrite', 'readTestWrite'];
   const failures: readonly [string, () => Error, (name: string) => boolean][] = [
     [

@@ -34,9 +34,19 @@ async function prepare(subject: StoreSubject): Promise<{ store: ShareStore; file
   return { store, file: (await subject.raw(storageIndex, 0)) ?? new Uint8Array() };
 }
 
+/** The numbers of the shares that are opened for a visit, each of which can be read. */
+async function visited(store: ShareStore): Promise<number[]> {
+  const numbers: number[] = [];
+  await store.visitShares(storageIndex, async (opened, shareNumber) => {
+    if ((await opened.read(0, opened.size)).length === opened.size) numbers.push(shareNumber);
+  });
+  return numbers;
+}
+
 /** Share 1 is of no use: its sibling is untouched, and it can be uploaded again. */
 async function checkDamaged(t: Test, store: ShareStore, what: string): Promise<void> {
   t.strictSame(sorted(await store.listShares(storageIndex)), [0], `listed: ${what}`);
+  t.strictSame(await visited(store), [0], `visited: ${what}`);
   t.equal(await store.addLease(storageIndex, leaseSecrets('first')), true);
   await t.rejects(readShare(store, 1), { code: 'ERR_CONTAINER' }, `read: ${what}`);
   sameBytes(t, await readShare(store, 0), share);

@@ -21,6 +21,7 @@ import {
 import type { MakeProtocolSubject } from '#test/fixtures/storage-talk.js';
 import { authoritySuite } from './storage-protocol-authority.js';
 import { mutableProtocolSuite } from './storage-protocol-mutable.js';
+import { beginningsSuite } from './storage-protocol-beginnings.js';
 import { refusalSuite } from './storage-protocol-refusals.js';
 
 const share = seededBytes('share', 5000);
@@ -34,6 +35,7 @@ export function storageProtocolSuite(makeSubject: MakeProtocolSubject): void {
   authoritySuite(makeSubject);
   refusalSuite(makeSubject);
   mutableProtocolSuite(makeSubject);
+  beginningsSuite(makeSubject);
 }
 
 function versionSuite(makeSubject: MakeProtocolSubject): void {

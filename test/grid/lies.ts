@@ -1,5 +1,6 @@
 /** What a server says that is not so, for each operation: a reply goes in, another of the same shape comes out. */
 import type { OperationName } from '#client/storage-server-decorator.js';
+import type { ShareEdges } from '#wire/immutable-beginnings.js';
 import type { AllocateReply } from '#wire/storage.js';
 import type { WholeSharesReply } from '#wire/whole-shares.js';
 import type { Chance } from '../fixtures/chance.js';
@@ -18,6 +19,10 @@ export function withWrongVersion<Reply>(operation: OperationName, reply: Reply):
   if (operation === 'readMutableBeginnings' && reply instanceof Map) {
     for (const bytes of reply.values()) withWrongVersion('readMutable', bytes);
   }
+  if (operation === 'readBeginnings' && reply instanceof Map) {
+    for (const { beginning } of (reply as ReadonlyMap<number, ShareEdges>).values())
+      withWrongVersion('read', beginning);
+  }
   if (operation !== 'read' && operation !== 'readMutable') return reply;
   if (reply instanceof Uint8Array && reply.length >= 4) reply.set([0, 0, 0, UNKNOWN_VERSION]);
   return reply;
@@ -33,6 +38,10 @@ const lies: Partial<Readonly<Record<OperationName, Lie>>> = {
     return beginnings && new Map([...beginnings].map(([n, bytes]) => [n, lieAboutBytes(bytes, chance)]));
   },
   listShares: lieAboutShares,
+  readBeginnings: (reply, chance) => {
+    const shares = reply as ReadonlyMap<number, ShareEdges> | undefined;
+    return shares && new Map([...shares].map(([n, edges]) => [n, lieAboutEdges(edges, chance)]));
+  },
   listMutableShares: lieAboutShares,
   allocate: (reply, chance) => {
     const { alreadyHave, allocated } = reply as AllocateReply;
@@ -56,6 +65,12 @@ function lieAboutBytes(reply: unknown, chance: Chance): unknown {
   const place = chance.below(reply.length);
   reply[place] = (reply[place] ?? 0) ^ (1 << chance.below(8));
   return reply;
+}
+
+function lieAboutEdges({ size, beginning, end }: ShareEdges, chance: Chance): ShareEdges {
+  if (chance.oneIn(4)) return { size: chance.below(2 * size), beginning, end };
+  const lieAboutPart = (part: Uint8Array): Uint8Array => lieAboutBytes(part, chance) as Uint8Array;
+  return { size, beginning: lieAboutPart(beginning), end: lieAboutPart(end) };
 }
 
 function lieAboutShares(reply: unknown, chance: Chance): unknown {

@@ -30,8 +30,8 @@ const RECOVERY_MS = 90_000;
 
 const faultKinds: readonly FaultKind[] = ['hang', 'drop', 'refuse', 'slow', 'lie', 'wrong version', 'full'];
 const operationGroups: readonly (readonly OperationName[])[] = [
-  ['listShares', 'listMutableShares'],
-  ['read', 'readMutable', 'readMutableBeginnings'],
+  ['listShares', 'listMutableShares', 'readBeginnings'],
+  ['read', 'readMutable', 'readMutableBeginnings', 'readBeginnings'],
   ['allocate', 'storeShares'],
   ['write', 'streamWrite'],
   ['allocate', 'storeShares', 'write', 'streamWrite', 'readTestWrite'],

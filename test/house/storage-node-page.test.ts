@@ -23,6 +23,7 @@ import * as requestBody from '#storage/request-body.js';
 import * as shareStore from '#storage/share-store.js';
 import * as shareStream from '#storage/share-stream.js';
 import * as feedMessages from '#wire/change-feed.js';
+import * as immutableBeginnings from '#wire/immutable-beginnings.js';
 import * as mutableMessages from '#wire/storage-mutable.js';
 import * as messages from '#wire/storage.js';
 import { productSources, root } from './sources.js';
@@ -49,6 +50,7 @@ const constants: Readonly<Record<string, unknown>> = {
   ...shareStore,
   ...shareStream,
   ...feedMessages,
+  ...immutableBeginnings,
   ...mutableMessages,
   ...messages,
   ...heartbeat,
