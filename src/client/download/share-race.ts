@@ -14,6 +14,7 @@ import { ShareFinder } from './share-finder.js';
 import type { FoundShare } from './share-finder.js';
 import { ShareReader } from './share-reader.js';
 import type { ShareReaderOptions } from './share-reader.js';
+import { wantedEdges } from './speculation.js';
 
 /** When an answer is overdue and another share is tried beside it. */
 const HEDGE_DELAY_MS = 2_000;
@@ -22,7 +23,7 @@ const REPORT_TIMEOUT_MS = 15_000;
 const REASONS_MAX = 5;
 
 /** Which file, and the servers that may hold shares of it, in permuted order. */
-export interface ShareRaceOptions extends Omit<ShareReaderOptions, 'server' | 'shareNumber'> {
+export interface ShareRaceOptions extends Omit<ShareReaderOptions, keyof FoundShare> {
   readonly servers: readonly StorageServer[];
   readonly clock: Clock;
   readonly log: Log;
@@ -57,6 +58,8 @@ export class ShareRace {
     this.#options = options;
     this.#finder = new ShareFinder({
       ...options,
+      needed: options.capability.needed,
+      edgeSizes: wantedEdges(options.capability),
       changed: () => {
         this.#notify();
       },
@@ -103,10 +106,10 @@ export class ShareRace {
 
   /** Starts shares while the heat wants more. @returns whether it has all it wants. */
   #start<Value>(heat: Heat<Value>): boolean {
-    while (heat.wanting) {
+    while (heat.missing > 0) {
       const runner = this.#best(heat);
       if (runner === undefined) {
-        this.#finder.searchFurther();
+        this.#finder.searchFurther(heat.missing);
         return false;
       }
       heat.start(runner);
@@ -153,8 +156,8 @@ export class ShareRace {
       : new TahoeError('ERR_NOT_ENOUGH_SHARES', { ...facts, found });
   }
 
-  #reader({ server, shareNumber }: FoundShare): ShareReader {
-    return new ShareReader({ ...this.#options, server, shareNumber });
+  #reader(share: FoundShare): ShareReader {
+    return new ShareReader({ ...this.#options, ...share });
   }
 
   #change(): Promise<void> {
@@ -202,10 +205,10 @@ class Heat<Value> {
     return this.#attempts.size === 0;
   }
 
-  /** Whether fewer are on time than are to be. */
-  get wanting(): boolean {
+  /** How many fewer are on time than are to be. */
+  get missing(): number {
     const onTime = [...this.#attempts].filter((attempt) => !attempt.overdue).length;
-    return this.#answers.size + onTime < this.#atOnce;
+    return Math.max(0, this.#atOnce - this.#answers.size - onTime);
   }
 
   get answers(): ShareAnswer<Value>[] {

@@ -2,8 +2,9 @@
  * Reads one share from one server and believes nothing of it: the URI extension must hash to what the
  * capability says, the share's hash tree must lead to the URI extension's root, and each block to that tree.
  *
- * Opening guesses where things lie from the file's size and fetches header and trailer at once; a small share
- * comes whole, in one request. What the guess missed is fetched where the header says it is.
+ * Opening takes what the server gave with the word that it has the share; else it guesses where things lie from the
+ * file's size and fetches header and trailer at once, of a small share all in one request. What is not at hand then is
+ * fetched where the header says it is.
  */
 import { ByteReader, equalBytes } from '#core/bytes.js';
 import type { ChkVerifyCapability } from '#core/capability/types.js';
@@ -13,21 +14,20 @@ import { TahoeError } from '#core/errors.js';
 import {
   decodeShareHashes,
   decodeShareHeader,
-  layoutOf,
   SHARE_HASHES_SIZE_MAX,
   SHARE_HEADER_SIZE_MAX,
 } from '#core/immutable/layout.js';
 import type { ShareLayout } from '#core/immutable/layout.js';
-import { blockSizeOf, fileParameters } from '#core/immutable/parameters.js';
+import { blockSizeOf } from '#core/immutable/parameters.js';
 import type { FileParameters } from '#core/immutable/parameters.js';
 import { UEB_SIZE_MAX } from '#core/immutable/ueb.js';
 import type { Ueb } from '#core/immutable/ueb.js';
 import { MerkleVerifier, NODE_SIZE, verifyMerklePath } from '#core/merkle.js';
 import type { NodeRun } from '#core/merkle.js';
+import type { ShareEdges } from '#wire/immutable-beginnings.js';
 import type { StorageServer } from '../storage-server.js';
+import { SPECULATION_SIZE, speculativeRanges } from './speculation.js';
 
-/** How much of a share's beginning and end is fetched before anything is known, in bytes. */
-const SPECULATION_SIZE = 65_536;
 /** For one of the small reads that open a share. */
 const OPEN_TIMEOUT_MS = 30_000;
 
@@ -42,6 +42,8 @@ export interface ShareReaderOptions {
   readonly storageIndex: Uint8Array;
   readonly server: StorageServer;
   readonly shareNumber: number;
+  /** What the server gave of it already: a claim, as all that it says. */
+  readonly edges?: ShareEdges | undefined;
   /** Ends everything when the file is closed. */
   readonly closed: AbortSignal;
 }
@@ -165,20 +167,19 @@ export class ShareReader {
   }
 
   async #speculate(): Promise<ShareLayout> {
-    const { capability } = this.#options;
-    const guess = layoutOf(fileParameters(capability, Math.max(1, capability.size)));
-    const size = guess.allocatedSize;
-    const trailer = Math.max(guess.offsets.crypttextHashTree, size - SPECULATION_SIZE);
-    const ranges: [number, number][] =
-      size <= SPECULATION_SIZE
-        ? [[0, Math.max(size, SHARE_HEADER_SIZE_MAX)]]
-        : [
-            [0, SHARE_HEADER_SIZE_MAX],
-            [trailer, size],
-          ];
-    this.#fetched = await Promise.all(
-      ranges.map(async ([begin, end]) => ({ begin, bytes: await this.#read(begin, end, this.#options.closed) })),
-    );
+    const { capability, closed, edges } = this.#options;
+    this.#fetched =
+      edges !== undefined && edges.beginning.length > 0
+        ? [
+            { begin: 0, bytes: edges.beginning },
+            { begin: edges.size - edges.end.length, bytes: edges.end },
+          ]
+        : await Promise.all(
+            speculativeRanges(capability).map(async ({ begin, end }) => ({
+              begin,
+              bytes: await this.#read(begin, end, closed),
+            })),
+          );
     return decodeShareHeader((this.#fetched[0]?.bytes ?? new Uint8Array(0)).subarray(0, SHARE_HEADER_SIZE_MAX));
   }
 
