@@ -124,13 +124,14 @@ export class ContainerStore implements ShareStore {
 
   async storeShares(request: StoreRequest): Promise<WholeSharesReply> {
     this.#checkWritable();
-    const { shares, storageIndex } = request;
+    const { shares, storageIndex, whereNone = false } = request;
     return this.#exclusively(storageIndex, async () => {
       const inProgress = await this.#uploadsInProgress(storageIndex, shares);
       const occupants = await this.#leaseAll(storageIndex, request, ALLOCATION_OWNER);
       const alreadyHave = numbersOf(occupants, 'immutable');
       if (alreadyHave.size > 0) await this.#files.settle(storageIndex);
-      const stored = await this.#intake.store(request, freeOf([...shares.keys()], inProgress, occupants), occupants);
+      const asked = whereNone && alreadyHave.size > 0 ? [] : [...shares.keys()];
+      const stored = await this.#intake.store(request, freeOf(asked, inProgress, occupants), occupants);
       return { alreadyHave, stored: new Set(stored) };
     });
   }

@@ -66,6 +66,8 @@ export interface StoreRequest extends LeaseSecrets {
   readonly storageIndex: Uint8Array;
   /** By share number. */
   readonly shares: ReadonlyMap<number, Uint8Array>;
+  /** Store nothing where there is any complete share of the index. One that is being uploaded may never be complete. */
+  readonly whereNone?: boolean;
 }
 
 /** Which upload, and the right to it. */
@@ -163,7 +165,8 @@ export interface ShareStore {
   upload(key: UploadKey): UploadHandle | UploadRefusal;
   /**
    * Renews or adds a lease as `allocate` does, then stores those shares that are not here and not being uploaded, if all of
-   * them fit. They are on the disk when this resolves.
+   * them fit and `whereNone` does not forbid it. They are on the disk when this resolves.
+   * @returns which it stored, and all that were here.
    * @throws as `allocate`; nothing is stored then.
    */
   storeShares(request: StoreRequest): Promise<WholeSharesReply>;

@@ -2,7 +2,14 @@
  * Small immutable shares, stored in one request: our own addition to the storage protocol.
  * @see docs/storage-api.md
  */
-import { decodeWholeShares, encodeWholeSharesReply, WHOLE_SHARES_REQUEST_SIZE_MAX } from '#wire/whole-shares.js';
+import { TahoeError } from '#core/errors.js';
+import {
+  decodeWholeShares,
+  encodeWholeSharesReply,
+  parseWhereNone,
+  WHERE_NONE_PARAMETER,
+  WHOLE_SHARES_REQUEST_SIZE_MAX,
+} from '#wire/whole-shares.js';
 import { announcedSize } from './authorization.js';
 import { indexTarget } from './endpoint.js';
 import type { DefineEndpoint } from './immutable-endpoints.js';
@@ -26,7 +33,8 @@ export function defineWholeSharesEndpoint(define: DefineEndpoint, store: ShareSt
       repliesCbor: true,
     },
     toTarget: indexTarget,
-    handle: async ({ body, reply, secrets, target }) => {
+    handle: async ({ body, reply, request, secrets, target }) => {
+      const whereNone = whereNoneIn(request.url);
       const memory = budget.open();
       try {
         memory.grow(announcedSize(body.request) ?? WHOLE_SHARES_REQUEST_SIZE_MAX);
@@ -34,6 +42,7 @@ export function defineWholeSharesEndpoint(define: DefineEndpoint, store: ShareSt
         const stored = await store.storeShares({
           ...target,
           shares,
+          whereNone,
           renewSecret: secrets['lease-renew-secret'],
           cancelSecret: secrets['lease-cancel-secret'],
         });
@@ -43,4 +52,11 @@ export function defineWholeSharesEndpoint(define: DefineEndpoint, store: ShareSt
       }
     },
   });
+}
+
+function whereNoneIn(url: string): boolean {
+  const whereNone = parseWhereNone(new URLSearchParams(url.split('?')[1] ?? '').get(WHERE_NONE_PARAMETER));
+  if (whereNone !== undefined) return whereNone;
+  const reason = `${WHERE_NONE_PARAMETER} is something else than true`;
+  throw new TahoeError('ERR_MESSAGE', { what: 'query to store shares', reason });
 }

@@ -211,7 +211,7 @@ export function storeSharesOperation(storageIndex: Uint8Array, request: SecretSt
   return {
     what: `storing shares of ${formatBase32(storageIndex)}`,
     method: 'POST',
-    path: wholeSharesPath(storageIndex),
+    path: wholeSharesPath(storageIndex, request.whereNone),
     headers: { 'content-type': CBOR_MEDIA_TYPE, 'x-tahoe-authorization': dangerouslyFormatLeaseSecrets(request) },
     body: [encodeWholeShares(request.shares)],
     statuses: [200, 404],

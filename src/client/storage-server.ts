@@ -33,6 +33,8 @@ export interface SecretAllocateRequest extends AllocateRequest, ShareSecrets {
 /** Shares as wholes, by number, with the secrets of their lease. */
 export interface SecretStoreRequest extends ShareSecrets {
   readonly shares: ReadonlyMap<number, Uint8Array>;
+  /** Only if the server holds no share of the index; those that are being uploaded do not count. */
+  readonly whereNone?: boolean;
 }
 
 /** A read-test-write with all its secrets; the write enabler (32 bytes) is the one that the shares are made with. */
@@ -119,9 +121,9 @@ export interface StorageServer extends ServerIdentity {
   /** Gives up an incomplete share. */
   abort(storageIndex: Uint8Array, shareNumber: number, uploadSecret: Uint8Array, options?: CallOptions): Promise<void>;
   /**
-   * Stores small shares in one request.
-   * @returns which of them are there now; undefined where the server wants room reserved first, as they all do for
-   *   larger ones.
+   * Stores small shares in one request, and gives all shares of the index that were there a lease.
+   * @returns which it stored and which were there; undefined where the server wants room reserved first, as they all do
+   *   for larger ones.
    */
   storeShares?(
     storageIndex: Uint8Array,

@@ -2,11 +2,12 @@
  * Small immutable shares of one file, stored in one request: our own addition to the protocol, which takes a request to
  * reserve room and another for each share otherwise.
  *
- *     POST /tallac/v1/immutable/STORAGE-INDEX      {share number: bytes}, CBOR
+ *     POST /tallac/v1/immutable/STORAGE-INDEX[?where-none=true]      {share number: bytes}, CBOR
  *     →     {'already-have': numbers, 'stored': numbers}, CBOR
  *
- * A share that is there, or is being uploaded, is not stored again. A server without this answers 404, as for every path
- * that it does not know.
+ * A share that is there, or is being uploaded, is not stored again; with `where-none=true` none is while any share of the
+ * index is there, so that who does not know where a file lies may ask and store in one request. `already-have` names all
+ * shares of the index that were there. A server without this answers 404, as for every path that it does not know.
  * @see docs/storage-api.md
  */
 import { formatBase32 } from '#core/base32.js';
@@ -20,6 +21,8 @@ export const WHOLE_SHARE_SIZE_MAX = 32 * 1024;
 export const WHOLE_SHARES_REQUEST_SIZE_MAX = 1 << 20;
 /** What stands around the bytes of each share in a request, at most, in bytes. */
 const FRAME_SIZE_MAX = 16;
+/** The parameter of the query. */
+export const WHERE_NONE_PARAMETER = 'where-none';
 
 /** What a server holds of those shares, and what it stored now. */
 export interface WholeSharesReply {
@@ -27,9 +30,15 @@ export interface WholeSharesReply {
   readonly stored: ReadonlySet<number>;
 }
 
-/** Where they are stored. */
-export function wholeSharesPath(storageIndex: Uint8Array): string {
-  return `/tallac/v1/immutable/${formatBase32(storageIndex)}`;
+/** Where they are stored. @param whereNone - only if the server holds no share of the index. */
+export function wholeSharesPath(storageIndex: Uint8Array, whereNone = false): string {
+  return `/tallac/v1/immutable/${formatBase32(storageIndex)}${whereNone ? `?${WHERE_NONE_PARAMETER}=true` : ''}`;
+}
+
+/** What a query says of that; undefined where it cannot be understood. @param text - the parameter's, or null. */
+export function parseWhereNone(text: string | null): boolean | undefined {
+  if (text === 'true') return true;
+  return text === null ? false : undefined;
 }
 
 /** Whether shares may be stored in one request. @param sizes - of each of them, in bytes. */

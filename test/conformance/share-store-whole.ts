@@ -23,10 +23,11 @@ const share = seededBytes('whole share', 700);
 async function store(
   into: ShareStore,
   shareNumbers: readonly number[],
-  { bytes = share, index = storageIndex, seed = 'first' } = {},
+  { bytes = share, index = storageIndex, seed = 'first', whereNone = false } = {},
 ): Promise<{ alreadyHave: number[]; stored: number[] }> {
   const shares = new Map(shareNumbers.map((shareNumber) => [shareNumber, bytes]));
-  const { alreadyHave, stored } = await into.storeShares({ storageIndex: index, shares, ...leaseSecrets(seed) });
+  const request = { storageIndex: index, shares, whereNone, ...leaseSecrets(seed) };
+  const { alreadyHave, stored } = await into.storeShares(request);
   return { alreadyHave: sorted(alreadyHave), stored: sorted(stored) };
 }
 
@@ -65,6 +66,34 @@ export function wholeShareSuite(makeSubject: MakeSubject): void {
     t.strictSame(await store(opened, [1, 2, 3]), { alreadyHave: [1, 2, 3], stored: [] });
     await writeMutable(opened, [4], share, { storageIndex: otherIndex });
     t.strictSame(await store(opened, [4], { index: otherIndex }), { alreadyHave: [], stored: [] });
+  });
+
+  t.test('only where there is none: what is held is said and leased, and nothing is stored', async (t) => {
+    const subject = await makeSubject(t);
+    const opened = await subject.open();
+    const whereNone = true;
+    await allocate(opened, [2], 700);
+    const other = { whereNone, seed: 'second' };
+    t.strictSame(await store(opened, [1, 2], other), { alreadyHave: [], stored: [1] }, 'an upload is no share');
+    const before = await subject.raw(storageIndex, 1);
+    t.strictSame(await store(opened, [3, 4], other), { alreadyHave: [1], stored: [] });
+    t.equal((await subject.raw(storageIndex, 1))?.length, before?.length, 'the lease is renewed');
+    t.strictSame(await store(opened, [3, 4], { whereNone }), { alreadyHave: [1], stored: [] });
+    t.equal((await subject.raw(storageIndex, 1))?.length, (before?.length ?? 0) + 72, 'another is added');
+    await write(uploadOf(opened, 2), 0, share);
+    t.strictSame(await store(opened, [1, 3], { whereNone }), { alreadyHave: [1, 2], stored: [] });
+    t.strictSame(sorted(await opened.listShares(storageIndex)), [1, 2]);
+    await subject.place(otherIndex, 1, new Uint8Array(9));
+    const damaged = { whereNone, index: otherIndex };
+    t.strictSame(await store(opened, [5], damaged), { alreadyHave: [], stored: [5] }, 'a damaged one is none');
+  });
+
+  t.test('many want to be the first: one is', async (t) => {
+    const subject = await makeSubject(t);
+    const opened = await subject.open();
+    const replies = await Promise.all([0, 1, 2, 3].map((number) => store(opened, [number], { whereNone: true })));
+    t.strictSame(replies.map(({ stored }) => stored.length).sort(), [0, 0, 0, 1]);
+    t.equal((await opened.listShares(storageIndex)).size, 1);
   });
 
   t.test('all of them fit beside the reserve, or none is stored', async (t) => {

@@ -4,12 +4,16 @@
  * The first 2·N servers in permuted order are asked, all at once, which shares they hold. Then shares are
  * placed and room is asked for; a server that refuses keeps counting with what it holds, one that fails is out;
  * what they leave is placed anew. Every round makes at least one server fewer, so it ends.
+ *
+ * The shares of a small file go along with the question where there are no more servers than shares, as they would be placed
+ * if nobody held any: a server that holds one says so and stores nothing, and a server that holds none would be given one
+ * whatever the others hold. So a new file takes one round.
  * @see Tahoe-LAFS docs/specifications/servers-of-happiness.rst
  */
 import { setMaxListeners } from 'node:events';
 import { formatBase32 } from '#core/base32.js';
 import type { Log } from '#core/environment.js';
-import { reasonOf, TahoeError } from '#core/errors.js';
+import { isTahoeError, reasonOf, TahoeError } from '#core/errors.js';
 import { placeShares, serversOfHappiness } from '#core/happiness.js';
 import type { LeaseSecrets } from '#core/lease.js';
 import type { StorageServer } from '../storage-server.js';
@@ -18,8 +22,16 @@ import type { UploadSecretFor } from './upload-turns.js';
 
 /** How long one server may take to say what it holds or to reserve room. */
 const SELECTION_TIMEOUT_MS = 15_000;
+/**
+ * The shares of a file that go along with the question have so many bytes at most, all together. They are sent in vain where
+ * the file is there already: that should cost no more than the round trip that it saves otherwise.
+ */
+export const UNASKED_SIZE_MAX = 128 * 1024;
 /** How many servers' reasons a failure names. */
 const REASONS_MAX = 5;
+
+/** Why a server is passed over that answered and took nothing. */
+const TOOK_NONE = 'it took no share: full, read-only, or busy with it';
 
 /** What is to be placed, and how. */
 export interface SelectionRequest extends TakerContext {
@@ -74,7 +86,12 @@ interface Candidate {
   readonly reserved: Set<number>;
   writable: boolean;
   usable: boolean;
+  /** Whether what it held has got our lease. */
+  leased: boolean;
 }
+
+/** What each of some servers is to take. */
+type Wanted = readonly (readonly [Candidate, ReadonlySet<number>])[];
 
 /**
  * @throws ERR_NO_SERVERS when there is none to ask, ERR_UNHAPPY when too few take shares (everything reserved
@@ -109,9 +126,12 @@ class ServerSelector {
 
   async askWhatTheyHold(): Promise<void> {
     const { storageIndex } = this.#request;
+    const unasked = new Map(this.#wantedUnasked());
     await Promise.all(
       this.#candidates.map((candidate) =>
         this.#attempt(candidate, async () => {
+          const shareNumbers = unasked.get(candidate);
+          if (shareNumbers !== undefined && (await this.#offer(candidate, shareNumbers))) return;
           for (const share of await candidate.server.listShares(storageIndex, this.#callOptions())) {
             candidate.existing.add(share);
           }
@@ -120,16 +140,48 @@ class ServerSelector {
     );
   }
 
+  /** What is worth sending before anybody has said what he holds. */
+  #wantedUnasked(): Wanted {
+    const { total, wholeShares = new Map<number, Uint8Array>() } = this.#request;
+    const size = [...wholeShares.values()].reduce((sum, { length }) => sum + length, 0);
+    if (size === 0 || size > UNASKED_SIZE_MAX || this.#candidates.length > total) return [];
+    const wanted = this.#wanted();
+    return this.#isWorthSending(wanted) ? wanted : [];
+  }
+
+  /** What servers store as wholes nobody takes back: nothing is sent where it would be in vain. */
+  #isWorthSending(wanted: Wanted): boolean {
+    this.#reachable = serversOfHappiness(this.#holdings(wanted));
+    return this.#reachable >= this.#request.happy;
+  }
+
+  /** Sends shares to a server that may hold some. @returns whether it has said so; if not, it is to be asked. */
+  async #offer(candidate: Candidate, shareNumbers: ReadonlySet<number>): Promise<boolean> {
+    const { existing, server, stored } = candidate;
+    try {
+      if (!(await this.#store(candidate, shareNumbers, this.#request.leaseSecrets(server), true))) return false;
+    } catch (error) {
+      if (!isTahoeError(error, 'ERR_SERVER_REPLY')) throw error;
+      this.#refuse(candidate, reasonOf(error)); // it may still hold some
+      return false;
+    }
+    if (existing.size === 0 && stored.size < shareNumbers.size) this.#refuse(candidate, TOOK_NONE);
+    return true;
+  }
+
   async reserve(): Promise<void> {
     for (;;) {
+      this.#checkSignal();
       const wanted = this.#wanted();
-      this.#reachable = serversOfHappiness(this.#holdings(wanted));
-      // What servers store as wholes nobody takes back: nothing is sent where it would be in vain.
-      if (this.#reachable < this.#request.happy) return;
+      if (!this.#isWorthSending(wanted)) return;
       const refusals = await Promise.all(wanted.map(([candidate, shares]) => this.#allocate(candidate, shares)));
-      if (this.#request.signal.aborted) throw new TahoeError('ERR_CANCELLED', { what: 'the upload' });
+      this.#checkSignal();
       if (!refusals.includes(true)) return;
     }
+  }
+
+  #checkSignal(): void {
+    if (this.#request.signal.aborted) throw new TahoeError('ERR_CANCELLED', { what: 'the upload' });
   }
 
   async result(): Promise<Selection> {
@@ -158,7 +210,7 @@ class ServerSelector {
   }
 
   /** For each server the shares that it should take and does not have, where there are any. */
-  #wanted(): [Candidate, Set<number>][] {
+  #wanted(): Wanted {
     const writable = this.#usable().filter((candidate) => candidate.writable);
     const readOnly = this.#usable().filter((candidate) => !candidate.writable);
     const placement = placeShares(
@@ -197,23 +249,26 @@ class ServerSelector {
     });
     const held = heldBy(candidate);
     const refused = !candidate.usable || [...shareNumbers].some((share) => !held.has(share));
-    if (refused && candidate.usable) this.#refuse(candidate, 'it took no share: full, read-only, or busy with it');
+    if (refused && candidate.usable) this.#refuse(candidate, TOOK_NONE);
     return refused;
   }
 
   /** @returns whether the server takes shares as wholes; those that it did not take it refused. */
   async #store(
-    { existing, server, spoiled, stored }: Candidate,
+    candidate: Candidate,
     shareNumbers: ReadonlySet<number>,
     secrets: LeaseSecrets,
+    whereNone = false,
   ): Promise<boolean> {
+    const { existing, server, spoiled, stored } = candidate;
     const { storageIndex, wholeShares } = this.#request;
     if (wholeShares === undefined) return false;
     const shares = new Map([...wholeShares].filter(([shareNumber]) => shareNumbers.has(shareNumber)));
-    const reply = await server.storeShares?.(storageIndex, { shares, ...secrets }, this.#callOptions());
+    const reply = await server.storeShares?.(storageIndex, { shares, whereNone, ...secrets }, this.#callOptions());
     if (reply === undefined) return false;
     for (const share of reply.alreadyHave) if (!spoiled.has(share)) existing.add(share);
     for (const share of reply.stored) stored.add(share);
+    candidate.leased = true;
     return true;
   }
 
@@ -221,7 +276,7 @@ class ServerSelector {
   async #renewLeases(): Promise<void> {
     const { storageIndex, log } = this.#request;
     const holders = this.#usable().filter(
-      ({ existing, reserved, stored }) => existing.size > 0 && reserved.size + stored.size === 0,
+      ({ existing, leased, reserved, stored }) => existing.size > 0 && !leased && reserved.size + stored.size === 0,
     );
     await Promise.all(
       holders.map(async ({ server }) => {
@@ -262,7 +317,7 @@ class ServerSelector {
   }
 
   /** What each server has, and what of `wanted` it is asked to take. */
-  #holdings(wanted: readonly (readonly [Candidate, ReadonlySet<number>])[] = []): Map<string, Set<number>> {
+  #holdings(wanted: Wanted = []): Map<string, Set<number>> {
     const more = new Map(wanted);
     return new Map(
       this.#usable().map((candidate) => [
@@ -294,6 +349,7 @@ function candidatesOf({ servers, checked, mayTakeShares, total }: SelectionReque
     reserved: new Set(),
     writable: mayTakeShares?.(server) ?? true,
     usable: true,
+    leased: false,
   }));
 }
 
