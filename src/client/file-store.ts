@@ -17,7 +17,7 @@ import { newDirectoryContents, openDirectory } from './directory/directory.js';
 import type { Directory, DirectoryCallOptions, DirectoryContext } from './directory/directory.js';
 import { makeImmutableDirectory } from './directory/immutable-directory.js';
 import type { MutableContents } from './directory/mutable-contents.js';
-import { followPath } from './directory/path.js';
+import { followPath, recallPath } from './directory/path.js';
 import type { PathFound, PathMissing } from './directory/path.js';
 import type { ReadOptions } from './download/immutable-reader.js';
 import { OpenFiles } from './download/open-files.js';
@@ -49,7 +49,7 @@ export class FileStore {
   constructor(context: FileStoreContext) {
     this.context = context;
     this.#immutable = new OpenFiles(context);
-    this.#directories = { ...context, openMutable: (capability) => contentsOf(this.openMutable(capability)) };
+    this.#directories = { ...context, openMutable: (capability) => this.#contentsOf(capability) };
   }
 
   /** Stores an immutable file. @throws as `uploadFile` */
@@ -100,9 +100,19 @@ export class FileStore {
     return followPath(this.#directories, root, path, options);
   }
 
+  /** What was at a path when this process last looked, nobody being asked. @see recallPath */
+  recall(root: KnownCapability, path: readonly string[]): PathFound | PathMissing | undefined {
+    return recallPath(this.#directories, root, path);
+  }
+
   /** Everything below a directory. @throws as `walk` */
   walk(root: KnownCapability, signal: AbortSignal): AsyncGenerator<WalkStep, void, undefined> {
     return walk(this.#directories, root, { signal });
+  }
+
+  #contentsOf(capability: MutableWriteCapability | MutableReadCapability): MutableContents {
+    const file = this.openMutable(capability);
+    return { ...contentsOf(file), recall: () => this.context.known?.newest(file.storageIndex)?.contents };
   }
 
   #keep(name: string, file: MutableFile): MutableFile {

@@ -76,6 +76,8 @@ export interface StoreServices {
   createDirectory(entries: readonly NewEntry[], options: MakingOptions): Promise<DirectoryCapability>;
   createImmutableDirectory(entries: readonly NewEntry[], signal: AbortSignal): Promise<DirectoryCapability>;
   follow(root: KnownCapability, path: readonly string[], signal: AbortSignal): Promise<PathFound | PathMissing>;
+  /** What was at a path when this node last looked, if it remembers; nobody is asked, and it may be otherwise by now. */
+  recall?(root: KnownCapability, path: readonly string[]): PathFound | PathMissing | undefined;
   check(capability: KnownCapability, options: CheckOptions): Promise<CheckOutcome>;
   repair(capability: KnownCapability, options: CheckOptions): Promise<RepairOutcome>;
   /** Everything below a directory, in the reference's order. */
@@ -147,6 +149,7 @@ export function storeServices(
     createImmutableDirectory: (entries, signal) =>
       whenHappy(signal, () => store.createImmutableDirectory(entries, { signal })),
     follow: (root, path, signal) => when(signal, () => store.follow(root, path, { signal })),
+    recall: (root, path) => store.recall(root, path),
     openSpool: () => context.openSpool(),
     async *walk(root, signal) {
       await ready(context.encoding.total, signal, { count: context.encoding.needed });

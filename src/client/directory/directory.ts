@@ -39,6 +39,9 @@ import { ImmutableReader } from '../download/immutable-reader.js';
 import type { DownloadContext } from '../download/immutable-reader.js';
 import type { MutableContents } from './mutable-contents.js';
 
+/** The largest directory that is taken apart only to recall what it was, in bytes. */
+const RECALLED_SIZE_MAX = 131_072;
+
 /** What directories are opened with. */
 export interface DirectoryContext extends DownloadContext {
   /** The mutable file of that capability, shared by all who write to it in this process. */
@@ -58,7 +61,7 @@ export interface ListedContents extends DirectoryListing {
 /** Where the contents come from, and where changed ones go. */
 interface Opened {
   readonly access: DirectoryAccess;
-  readonly contents: Pick<MutableContents, 'read'>;
+  readonly contents: Pick<MutableContents, 'read' | 'recall'>;
   readonly writer?: { readonly access: WriteAccess; readonly file: MutableContents };
 }
 
@@ -115,7 +118,21 @@ export class Directory {
   /** One entry; undefined when there is none of that name. @throws as `list`, and ERR_CHILD_NAME */
   async entry(name: string, options: DirectoryCallOptions = {}): Promise<DirectoryEntry | undefined> {
     const wanted = normalizeName(name);
-    const stored = splitDirectory(await this.#opened.contents.read(options)).get(wanted);
+    return this.#entryIn(await this.#opened.contents.read(options), wanted);
+  }
+
+  /**
+   * The entry as it was when this process last read or wrote the directory; nobody is asked.
+   * @returns `unknown` where it has not, or that is forgotten, or the directory is large. @throws as `entry`
+   */
+  recall(name: string): DirectoryEntry | 'unknown' | undefined {
+    const contents = this.#opened.contents.recall?.();
+    if (contents === undefined || contents.length > RECALLED_SIZE_MAX) return 'unknown';
+    return this.#entryIn(contents, normalizeName(name));
+  }
+
+  #entryIn(contents: Uint8Array, wanted: string): DirectoryEntry | undefined {
+    const stored = splitDirectory(contents).get(wanted);
     const entry = stored && openEntry(this.#context.crypto, this.#opened.access, stored);
     return entry === undefined || 'reason' in entry ? undefined : entry;
   }

@@ -8,6 +8,8 @@ import type { CallOptions } from '../storage-server.js';
 export interface MutableContents {
   /** The newest recoverable contents. */
   read(options?: CallOptions): Promise<Uint8Array>;
+  /** What was read or written last in this process, where that is still known. Others may have changed it. */
+  recall?(): Uint8Array | undefined;
   /**
    * Replaces the contents by what `change` makes of them (undefined: nothing to do); called again, with newer contents,
    * after an uncoordinated write.

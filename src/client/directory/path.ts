@@ -53,6 +53,31 @@ export async function followPath(
   return found;
 }
 
+/**
+ * What is at a path as far as this process remembers; nobody is asked, and it may be otherwise by now.
+ * @returns undefined where a directory on the way is not remembered, or cannot be followed.
+ */
+export function recallPath(
+  context: DirectoryContext,
+  root: KnownCapability,
+  path: readonly string[],
+): PathFound | PathMissing | undefined {
+  try {
+    let found: PathFound = { kind: 'found', child: root, metadata: undefined, parent: undefined };
+    for (const [depth, name] of path.slice(0, PATH_LENGTH_MAX).entries()) {
+      const parent = directoryOf(context, found.child, 'a name on the way');
+      const entry = parent.recall(name);
+      if (entry === 'unknown') return undefined;
+      if (entry === undefined) return { kind: 'missing', parent, rest: [name, ...path.slice(depth + 1)] };
+      found = { kind: 'found', child: entry.child, metadata: entry.metadata, parent };
+    }
+    return found;
+  } catch (error) {
+    if (error instanceof TahoeError) return undefined; // who follows it is told
+    throw error;
+  }
+}
+
 function directoryOf(context: DirectoryContext, child: Child, what: string): Directory {
   if (child.kind === 'directory') return openDirectory(context, child);
   const reason = child.kind === 'unknown' ? 'its kind is not known here' : 'it is a file and has no children';

@@ -19,13 +19,14 @@ import { queryArguments } from '../arguments.js';
 import type { Arguments } from '../arguments.js';
 import { clientGone } from '../body.js';
 import { childOfGiven } from '../children-json.js';
+import { EarlyFile } from '../early-file.js';
 import { directoryFormat, makeSubdirectory, readContents, storeFile } from '../making.js';
 import { findOrMake } from '../path-making.js';
 import { sendCapability, sendLine, sendPlain, textOfChild } from '../reply.js';
 import { bodyOf, readBody } from '../request-body.js';
 import type { GatewayServices } from '../services.js';
 import { find, targetOf } from '../target.js';
-import type { Place } from '../target.js';
+import type { Place, Target } from '../target.js';
 
 /** The longest capability that is linked, in bytes. */
 const CAPABILITY_SIZE_MAX = 65_536;
@@ -37,6 +38,8 @@ interface Writing {
   readonly reply: FastifyReply;
   readonly args: Arguments;
   readonly signal: AbortSignal;
+  /** What the body is to be, where that is on its way already. */
+  readonly early?: EarlyFile | undefined;
 }
 
 /** `PUT` */
@@ -47,12 +50,23 @@ export async function putThing(
 ): Promise<FastifyReply> {
   const args = queryArguments(request);
   const signal = clientGone(reply);
-  const writing = { services, request, reply, args, signal };
   const { operation } = args;
   if (operation !== '' && operation !== 'uri' && operation !== 'mkdir') {
     throw refused(`PUT to a file: bad t=${operation.slice(0, 100)}`);
   }
-  const { child, place } = await findOrMake(services, targetOf(request), signal);
+  const target = targetOf(request);
+  const early = await EarlyFile.begin(services, { request, args, target, signal });
+  try {
+    return await putAt(target, { services, request, reply, args, signal, early });
+  } finally {
+    await early?.drop();
+  }
+}
+
+async function putAt(target: Target, writing: Writing): Promise<FastifyReply> {
+  const { args, services, signal } = writing;
+  const { operation } = args;
+  const { child, place } = await findOrMake(services, target, signal);
   if (operation === 'mkdir') return putDirectory(writing, child, place);
   if (child !== undefined && args.overwrite === 'nothing') throw exists(child, place);
   if (operation === 'uri') return putCapability(writing, child, place);
@@ -101,14 +115,15 @@ async function putCapability(
 }
 
 async function writeOver(
-  { services, request, reply, args, signal }: Writing,
+  { services, request, reply, args, signal, early }: Writing,
   capability: MutableWriteCapability | MutableReadCapability,
 ): Promise<FastifyReply> {
+  await early?.drop();
   if (capability.kind === 'ssk-ro') {
     throw refused('PUT to a mutable file: replace or update requested with read-only cap');
   }
   const { offset } = args;
-  const contents = await readContents(bodyOf(request));
+  const contents = await readContents(early?.incoming ?? bodyOf(request));
   const file = await services.openMutable(capability, signal);
   if (offset === undefined) await file.overwrite(contents, { signal });
   else await file.update(offset, contents, { signal });
@@ -116,7 +131,7 @@ async function writeOver(
 }
 
 async function putFile(
-  { services, request, reply, args, signal }: Writing,
+  { services, request, reply, args, signal, early }: Writing,
   child: Child | undefined,
   place: Place | undefined,
 ): Promise<FastifyReply> {
@@ -125,7 +140,7 @@ async function putFile(
   if (child === undefined && request.headers['content-range'] !== undefined) {
     throw new TahoeError('ERR_NOT_SUPPORTED', { reason: 'Content-Range in PUT not yet supported' });
   }
-  const file = await storeFile(services, bodyOf(request), args, signal);
+  const file = await (early?.stored() ?? storeFile(services, bodyOf(request), args, signal));
   await place.parent.link([{ name: place.name, child: file }], args.overwrite, { signal });
   return sendCapability(reply, child === undefined ? 201 : 200, file);
 }
