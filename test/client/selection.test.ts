@@ -145,7 +145,7 @@ t.test('full, failing, deaf and old servers are passed over, and what they hold 
   t.match(result, { pushedShares: 9, preexistingShares: 1 });
   t.strictSame(countsOf(order.slice(0, 5)), [0, 0, 0, 1, 2]);
   t.strictSame(requestsOf(order.slice(0, 4)), [STORED, ASKED, '', ASKED]);
-  t.match(requestsOf([old])[0], /^list,allocate,write/u);
+  t.match(requestsOf([old])[0], /^allocate,abort,allocate,write,write$/u);
   t.equal(serversOfHappiness(result.holdings), 7);
   t.same(result.holdings.get(failed.serverId), new Set([3]));
   await readable(t, grid, result);
@@ -182,6 +182,34 @@ t.test('too many refuse: the reasons are told, and what was reserved is given ba
   });
   t.ok(order.every(({ uploads }) => uploads.size === 0));
   t.strictSame(countsOf(order), [...times(5, 0), ...times(5, 1)], 'wholes stay where they are');
+});
+
+t.test('a large file takes one round to find its places', async (t) => {
+  const large = seededBytes('large', 300_000);
+  const grid = new MemoryGrid(10);
+  const { capability } = await grid.upload(large);
+  t.ok(grid.servers.every(({ requests }) => /^allocate(,write)+$/u.test(requests.join())));
+  t.match(await grid.upload(large), { pushedShares: 0, preexistingShares: 10 });
+  t.ok(
+    grid.servers.every(({ requests }) => /write,allocate,lease$/u.test(requests.join())),
+    'no list, nothing written',
+  );
+  if (capability.kind !== 'chk') throw new RangeError('the file is too short for shares');
+  const order = grid.permuted(deriveImmutableStorageIndex(crypto, capability.readKey));
+  const shares = order.map((server) => [...server.shares][0] ?? ['', new Uint8Array(0)]);
+  // Each holds what the next would get: nine of ten reservations are for shares that are there.
+  for (const [i, server] of order.entries()) {
+    server.requests.length = 0;
+    server.shares.clear();
+    if (i < 9) server.shares.set(...(shares[i + 1] as [string, Uint8Array]));
+  }
+  const again = await grid.upload(large);
+  t.match(again, { pushedShares: 1, preexistingShares: 9 });
+  t.equal(serversOfHappiness(again.holdings), 10);
+  t.strictSame(countsOf(order), times(10, 1));
+  t.ok(order.every(({ uploads }) => uploads.size === 0));
+  t.strictSame(order[1]?.requests.join(), 'allocate,abort,lease');
+  t.ok(equalBytes(await grid.download(capability), large));
 });
 
 t.test('two nodes store one file at once: each share is stored once', async (t) => {

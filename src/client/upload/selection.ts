@@ -5,9 +5,9 @@
  * placed and room is asked for; a server that refuses keeps counting with what it holds, one that fails is out;
  * what they leave is placed anew. Every round makes at least one server fewer, so it ends.
  *
- * The shares of a small file go along with the question where there are no more servers than shares, as they would be placed
- * if nobody held any: a server that holds one says so and stores nothing, and a server that holds none would be given one
- * whatever the others hold. So a new file takes one round.
+ * Where there are no more servers than shares nobody is asked first: shares are placed as if nobody held any, for who holds none
+ * would be given one anyway. A server says what it holds as it reserves room or is sent the shares of a small file, which it
+ * stores only if that is nothing. So a new file takes one round; room that turns out to be superfluous is given back.
  * @see Tahoe-LAFS docs/specifications/servers-of-happiness.rst
  */
 import { setMaxListeners } from 'node:events';
@@ -23,8 +23,8 @@ import type { UploadSecretFor } from './upload-turns.js';
 /** How long one server may take to say what it holds or to reserve room. */
 const SELECTION_TIMEOUT_MS = 15_000;
 /**
- * The shares of a file that go along with the question have so many bytes at most, all together. They are sent in vain where
- * the file is there already: that should cost no more than the round trip that it saves otherwise.
+ * The shares of a small file that are sent before anybody was asked have so many bytes at most, all together. They are sent in
+ * vain where the file is there already: that should cost no more than the round trip that it saves otherwise.
  */
 export const UNASKED_SIZE_MAX = 128 * 1024;
 /** How many servers' reasons a failure names. */
@@ -138,13 +138,14 @@ class ServerSelector {
         }),
       ),
     );
+    if (this.#candidates.some(({ existing }) => existing.size > 0)) await this.#giveBackSuperfluous();
   }
 
-  /** What is worth sending before anybody has said what he holds. */
+  /** What is worth giving before anybody has said what he holds. */
   #wantedUnasked(): Wanted {
     const { total, wholeShares = new Map<number, Uint8Array>() } = this.#request;
     const size = [...wholeShares.values()].reduce((sum, { length }) => sum + length, 0);
-    if (size === 0 || size > UNASKED_SIZE_MAX || this.#candidates.length > total) return [];
+    if (size > UNASKED_SIZE_MAX || this.#candidates.length > total) return [];
     const wanted = this.#wanted();
     return this.#isWorthSending(wanted) ? wanted : [];
   }
@@ -155,18 +156,31 @@ class ServerSelector {
     return this.#reachable >= this.#request.happy;
   }
 
-  /** Sends shares to a server that may hold some. @returns whether it has said so; if not, it is to be asked. */
+  /** Gives shares to a server that may hold some. @returns whether it has said so; if not, it is to be asked. */
   async #offer(candidate: Candidate, shareNumbers: ReadonlySet<number>): Promise<boolean> {
-    const { existing, server, stored } = candidate;
     try {
-      if (!(await this.#store(candidate, shareNumbers, this.#request.leaseSecrets(server), true))) return false;
+      await this.#give(candidate, shareNumbers, true);
     } catch (error) {
       if (!isTahoeError(error, 'ERR_SERVER_REPLY')) throw error;
       this.#refuse(candidate, reasonOf(error)); // it may still hold some
       return false;
     }
-    if (existing.size === 0 && stored.size < shareNumbers.size) this.#refuse(candidate, TOOK_NONE);
+    if (candidate.existing.size === 0 && heldBy(candidate).size < shareNumbers.size) this.#refuse(candidate, TOOK_NONE);
     return true;
+  }
+
+  /** Gives room back that would not have been asked for by who knew what is there. */
+  async #giveBackSuperfluous(): Promise<void> {
+    for (const { reserved } of this.#candidates) reserved.clear();
+    const wanted = new Map(this.#wanted());
+    const superfluous: ShareReservation[] = [];
+    for (const reservation of this.#reservations.splice(0)) {
+      const candidate = this.#candidates.find(({ server }) => server === reservation.server);
+      const isWanted = candidate !== undefined && wanted.get(candidate)?.has(reservation.shareNumber) === true;
+      (isWanted ? this.#reservations : superfluous).push(reservation);
+      if (isWanted) candidate.reserved.add(reservation.shareNumber);
+    }
+    await this.#abort(superfluous);
   }
 
   async reserve(): Promise<void> {
@@ -201,9 +215,13 @@ class ServerSelector {
 
   /** Gives reserved room back; servers that do not answer drop it by themselves later. */
   async release(): Promise<void> {
+    await this.#abort(this.#reservations);
+  }
+
+  async #abort(reservations: readonly ShareReservation[]): Promise<void> {
     const { storageIndex } = this.#request;
     await Promise.allSettled(
-      this.#reservations.map(({ server, shareNumber, uploadSecret }) =>
+      reservations.map(({ server, shareNumber, uploadSecret }) =>
         server.abort(storageIndex, shareNumber, uploadSecret, { timeoutMs: SELECTION_TIMEOUT_MS }),
       ),
     );
@@ -230,27 +248,27 @@ class ServerSelector {
 
   /** @returns whether something of `shareNumbers` was refused, so that it must be placed anew. */
   async #allocate(candidate: Candidate, shareNumbers: ReadonlySet<number>): Promise<boolean> {
-    const { storageIndex, allocatedSize, uploadSecretFor } = this.#request;
-    const { server } = candidate;
-    const uploadSecret = uploadSecretFor(server);
-    await this.#attempt(candidate, async () => {
-      const secrets = this.#request.leaseSecrets(server);
-      if (await this.#store(candidate, shareNumbers, secrets)) return;
-      const reply = await server.allocate(
-        storageIndex,
-        { shareNumbers, allocatedSize, uploadSecret, ...secrets },
-        this.#callOptions(),
-      );
-      for (const share of reply.alreadyHave) if (!candidate.spoiled.has(share)) candidate.existing.add(share);
-      for (const shareNumber of reply.allocated) {
-        candidate.reserved.add(shareNumber);
-        this.#reservations.push({ server, shareNumber, uploadSecret });
-      }
-    });
+    await this.#attempt(candidate, () => this.#give(candidate, shareNumbers));
     const held = heldBy(candidate);
     const refused = !candidate.usable || [...shareNumbers].some((share) => !held.has(share));
     if (refused && candidate.usable) this.#refuse(candidate, TOOK_NONE);
     return refused;
+  }
+
+  /** Has a server store shares as wholes where it does that, else reserve room for them. */
+  async #give(candidate: Candidate, shareNumbers: ReadonlySet<number>, whereNone = false): Promise<void> {
+    const { storageIndex, allocatedSize, uploadSecretFor } = this.#request;
+    const { server } = candidate;
+    const secrets = this.#request.leaseSecrets(server);
+    if (await this.#store(candidate, shareNumbers, secrets, whereNone)) return;
+    const uploadSecret = uploadSecretFor(server);
+    const request = { shareNumbers, allocatedSize, uploadSecret, ...secrets };
+    const reply = await server.allocate(storageIndex, request, this.#callOptions());
+    for (const share of reply.alreadyHave) if (!candidate.spoiled.has(share)) candidate.existing.add(share);
+    for (const shareNumber of reply.allocated) {
+      candidate.reserved.add(shareNumber);
+      this.#reservations.push({ server, shareNumber, uploadSecret });
+    }
   }
 
   /** @returns whether the server takes shares as wholes; those that it did not take it refused. */
@@ -258,7 +276,7 @@ class ServerSelector {
     candidate: Candidate,
     shareNumbers: ReadonlySet<number>,
     secrets: LeaseSecrets,
-    whereNone = false,
+    whereNone: boolean,
   ): Promise<boolean> {
     const { existing, server, spoiled, stored } = candidate;
     const { storageIndex, wholeShares } = this.#request;
