@@ -10,7 +10,7 @@
  *     tallac/journal.0, .1     ours: small mutable writes that are not in their places for good yet
  *     tallac/quarantine/<UTC time>--<storage index>-<share number>     ours: damaged shares whose numbers were needed
  */
-import { dirname, join, resolve } from 'node:path';
+import { dirname, join, resolve, sep } from 'node:path';
 import { formatBase32 } from '#core/base32.js';
 
 const SHARES = 'shares';
@@ -43,15 +43,21 @@ export class DiskLayout {
 
   /** The directory of the directories of all indexes that begin alike. */
   prefixDirectory(storageIndex: Uint8Array): string {
-    return join(this.shares, formatBase32(storageIndex).slice(0, PREFIX_LENGTH));
+    return this.#prefixDirectory(formatBase32(storageIndex));
   }
 
   indexDirectory(storageIndex: Uint8Array): string {
-    return join(this.prefixDirectory(storageIndex), formatBase32(storageIndex));
+    const index = formatBase32(storageIndex);
+    return this.#prefixDirectory(index) + sep + index;
   }
 
   share(storageIndex: Uint8Array, shareNumber: number): string {
-    return join(this.indexDirectory(storageIndex), String(shareNumber));
+    return this.indexDirectory(storageIndex) + sep + String(shareNumber);
+  }
+
+  /** Joined by hand: each write asks for some of these, and `join` looks at every character. */
+  #prefixDirectory(index: string): string {
+    return this.shares + sep + index.slice(0, PREFIX_LENGTH);
   }
 
   /** All in one directory: making two for each upload costs more than writing a small share. */
