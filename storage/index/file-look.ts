@@ -8,9 +8,10 @@
 import { closeSync, constants, fstatSync, lstatSync, openSync, readdirSync, readSync } from 'node:fs';
 import type { BigIntStats } from 'node:fs';
 import { isTahoeError } from '#core/errors.js';
+import { nativeBulkCrypto } from '#core/native-bulk-crypto.js';
 import { systemCodeOf } from '../disk-error.js';
 import { LEASE_COUNT_MAX } from '../share-store.js';
-import { decodeShareLayout, readShareFacts } from './share-facts.js';
+import { dataOffsetOf, decodeShareLayout, readShareFacts } from './share-facts.js';
 import type { ShareFacts } from './share-facts.js';
 
 /** What is read of a file at first: of a small share it is everything. */
@@ -18,6 +19,8 @@ const FIRST_READ_SIZE = 4096;
 /** The most that leases may take behind a share's data. */
 const TAIL_SIZE_MAX = (LEASE_COUNT_MAX + 4) * 92;
 const BLOCK_SIZE = 512;
+/** Where data are read for a checksum, a piece after the other. */
+const digestRoom = new Uint8Array(64 * 1024);
 
 /** What opening and reading say of files that are there and cannot be read. */
 export const unreadableCodes: readonly string[] = ['EACCES', 'EPERM', 'EIO'];
@@ -28,6 +31,8 @@ export const absentCodes: readonly string[] = ['ENOENT', 'ENOTDIR', 'ELOOP', 'EN
 export interface Look {
   readonly kind: 'names' | 'path' | 'share';
   readonly path: string;
+  /** A mutable share with so many bytes of data at most is read as a whole, for its checksum; none unless given. */
+  readonly digestSizeMax?: number | undefined;
 }
 
 /** A path from outside. Sizes in bytes. */
@@ -42,7 +47,15 @@ export interface PathFacts {
 }
 
 /** A share file from inside: its facts, or why it makes no sense. */
-export type ShareLook = PathFacts & ({ readonly facts: ShareFacts } | { readonly damage: string });
+export type ShareLook = PathFacts &
+  (
+    | {
+        readonly facts: ShareFacts;
+        /** The SHA-256 of its data, where that was asked for; undefined where they changed meanwhile. */
+        readonly checksum?: Uint8Array | undefined;
+      }
+    | { readonly damage: string }
+  );
 
 /** What was seen; undefined where there is nothing of the kind. `failure` is the system's code. */
 export type Seen =
@@ -52,7 +65,7 @@ export type Seen =
   | { readonly failure: string };
 
 /** Looks. Never throws. */
-export function lookAt({ kind, path }: Look): Seen {
+export function lookAt({ digestSizeMax, kind, path }: Look): Seen {
   try {
     switch (kind) {
       case 'names':
@@ -60,7 +73,7 @@ export function lookAt({ kind, path }: Look): Seen {
       case 'path':
         return { path: factsOf(lstatSync(path, { bigint: true })) };
       case 'share':
-        return { share: lookInto(path) };
+        return { share: lookInto(path, digestSizeMax) };
     }
   } catch (error) {
     const code = systemCodeOf(error) ?? 'EIO';
@@ -69,13 +82,16 @@ export function lookAt({ kind, path }: Look): Seen {
   }
 }
 
-function lookInto(path: string): ShareLook | undefined {
+function lookInto(path: string, digestSizeMax = -1): ShareLook | undefined {
   try {
     // Without O_NONBLOCK, opening a pipe would wait for somebody at its other end.
     const file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
     try {
       const facts = factsOf(fstatSync(file, { bigint: true }));
-      return facts.isFile ? { ...facts, ...readFacts(file, facts.size) } : undefined;
+      if (!facts.isFile) return undefined;
+      const read = readFacts(file, facts.size);
+      const isDigested = 'facts' in read && read.facts.kind === 'mutable' && read.facts.dataSize <= digestSizeMax;
+      return isDigested ? { ...facts, ...read, checksum: digest(file, facts, read.facts) } : { ...facts, ...read };
     } finally {
       closeSync(file);
     }
@@ -101,6 +117,20 @@ function readFacts(file: number, fileSize: number): { readonly facts: ShareFacts
     if (!isTahoeError(error, 'ERR_CONTAINER')) throw error;
     return { damage: error.facts.reason };
   }
+}
+
+/** The checksum of the data of a share; undefined where the file is not any more what it was. */
+function digest(file: number, before: PathFacts, { dataSize, kind }: ShareFacts): Uint8Array | undefined {
+  const hasher = nativeBulkCrypto.sha256Hasher();
+  const offset = dataOffsetOf(kind);
+  for (let done = 0; done < dataSize;) {
+    const count = readSync(file, digestRoom, 0, Math.min(digestRoom.length, dataSize - done), offset + done);
+    if (count === 0) return undefined;
+    hasher.update(digestRoom.subarray(0, count));
+    done += count;
+  }
+  const { modifiedNs, size } = factsOf(fstatSync(file, { bigint: true }));
+  return modifiedNs === before.modifiedNs && size === before.size ? hasher.digest() : undefined;
 }
 
 function readAt(file: number, offset: number, size: number): Uint8Array {

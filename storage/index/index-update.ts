@@ -28,8 +28,6 @@ import type { Usage } from './usage.js';
 export const DIGEST_SIZE_MAX = 1_048_576;
 /** All shares of a batch are looked at side by side, so that their looks travel together. */
 const LOOK_COUNT = 256;
-/** Shares whose data are read at a time. */
-const DIGEST_COUNT = 8;
 const PREFIX_LENGTH = 2;
 
 /** A share that has changed, and how, as far as is known. */
@@ -71,10 +69,10 @@ export async function applyChanges(
   const indexes = [...new Map(changes.map(({ place }) => [keyText(place.storageIndex), place.storageIndex])).values()];
   const keys = changes.map(({ place }) => shareKey(place));
   const sealed = await parts.table.getMany([...keys, ...indexes]);
-  const seen = await inTurns(LOOK_COUNT, changes, ({ place }) => parts.inventory.examine(place));
-  const shares = await inTurns(DIGEST_COUNT, [...changes.entries()], ([i, change]) =>
-    shareDifference(parts, change, seen[i], sealed[i]),
+  const seen = await inTurns(LOOK_COUNT, changes, ({ change, place }) =>
+    parts.inventory.examine(place, change === 'data' ? DIGEST_SIZE_MAX : undefined),
   );
+  const shares = changes.map((change, i) => shareDifference(parts, change, seen[i], sealed[i]));
   const directories = await inTurns(LOOK_COUNT, [...indexes.entries()], ([i, storageIndex]) =>
     directoryDifference(parts, storageIndex, sealed[keys.length + i]),
   );
@@ -88,15 +86,15 @@ export async function applyChanges(
   };
 }
 
-async function shareDifference(
+function shareDifference(
   parts: ScanParts,
   pending: PendingChange,
   seen: SeenShare | undefined,
   sealed: Uint8Array | undefined,
-): Promise<Difference> {
+): Difference {
   const key = shareKey(pending.place);
   const old = sealed === undefined ? undefined : decodeShareRecord(parts.crypto, key, sealed);
-  const record = await currentRecord(parts, pending, seen, old);
+  const record = currentRecord(pending, seen, old);
   const isLost = old === undefined && (sealed !== undefined || (record !== undefined && !pending.isNew));
   return {
     key,
@@ -109,19 +107,15 @@ async function shareDifference(
   };
 }
 
-async function currentRecord(
-  { crypto, inventory }: ScanParts,
-  { place, change, checksum }: PendingChange,
+function currentRecord(
+  { change, checksum }: PendingChange,
   seen: SeenShare | undefined,
   old: ShareRecord | undefined,
-): Promise<ShareRecord | undefined> {
+): ShareRecord | undefined {
   if (seen === undefined) return undefined;
   const isImmutable = 'facts' in seen && seen.facts.kind === 'immutable';
-  const isRead =
-    change === 'data' && 'facts' in seen && seen.facts.kind === 'mutable' && seen.facts.dataSize <= DIGEST_SIZE_MAX;
-  if (!isRead) return nextRecord(old, seen, change, isImmutable ? checksum : undefined);
-  const digested = await inventory.digest(place, crypto);
-  return digested === undefined ? undefined : nextRecord(old, digested.share, change, digested.checksum);
+  const read = 'facts' in seen ? seen.checksum : undefined;
+  return nextRecord(old, seen, change, isImmutable ? checksum : read);
 }
 
 async function directoryDifference(

@@ -39,7 +39,15 @@ export interface SeenFile {
 }
 
 /** A share file that was looked into: its facts, or why it makes no sense. */
-export type SeenShare = SeenFile & ({ readonly facts: ShareFacts } | { readonly damage: string });
+export type SeenShare = SeenFile &
+  (
+    | {
+        readonly facts: ShareFacts;
+        /** The SHA-256 of its data, where that was asked for; undefined where they changed meanwhile. */
+        readonly checksum?: Uint8Array | undefined;
+      }
+    | { readonly damage: string }
+  );
 
 /** A share whose data were read as a whole. `checksum` is undefined where the share is damaged, or changed meanwhile. */
 export interface DigestedShare {
@@ -112,15 +120,19 @@ export class ShareInventory {
     return facts?.isFile === true ? seenFile(facts, nowMs) : undefined;
   }
 
-  /** Looks into a share file; undefined when there is none. @throws ERR_DISK. */
-  async examine(place: SharePlace): Promise<SeenShare | undefined> {
+  /**
+   * Looks into a share file; undefined when there is none.
+   * @param digestSizeMax - how many bytes of data a mutable share may have whose checksum is made on the way.
+   * @throws ERR_DISK.
+   */
+  async examine(place: SharePlace, digestSizeMax?: number): Promise<SeenShare | undefined> {
     const nowMs = this.#clock.nowMs();
-    const share = await this.#share(place);
+    const share = await this.#share(place, digestSizeMax);
     return share && seenShare(share, nowMs);
   }
 
-  async #share(place: SharePlace): Promise<ShareLook | undefined> {
-    const seen = await this.#look({ kind: 'share', path: this.#pathOf(place) });
+  async #share(place: SharePlace, digestSizeMax?: number): Promise<ShareLook | undefined> {
+    const seen = await this.#look({ kind: 'share', path: this.#pathOf(place), digestSizeMax });
     return 'share' in seen ? seen.share : undefined;
   }
 
@@ -195,7 +207,8 @@ export class ShareInventory {
 /** @param nowMs - before it was looked at. */
 function seenShare(share: ShareLook, nowMs: number): SeenShare {
   const file = seenFile(share, nowMs);
-  return 'facts' in share ? { ...file, facts: share.facts } : { ...file, damage: share.damage };
+  if (!('facts' in share)) return { ...file, damage: share.damage };
+  return { ...file, facts: share.facts, ...(share.checksum === undefined ? {} : { checksum: share.checksum }) };
 }
 
 /** @param nowMs - before it was looked at. */

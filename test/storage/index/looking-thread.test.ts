@@ -1,5 +1,6 @@
 /** Looks at files and directories, one by one and many at once on the thread. */
 import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
@@ -34,6 +35,22 @@ t.test('what is there is seen as what it is', async (t) => {
   t.match(lookAt({ kind: 'path', path: path('3') }), { path: { isDirectory: true, isFile: false } });
   t.match(lookAt({ kind: 'path', path: path('0') }), { path: { isFile: true, size: 100_000 + 12 + 2 * 72 } });
   t.strictSame(lookAt({ kind: 'path', path: path('x'.repeat(300)) }), { failure: 'ENAMETOOLONG' });
+});
+
+t.test('the checksum of a mutable share is made on the way, where it is asked for and not too large', async (t) => {
+  const directory = t.testdir();
+  await writeFile(join(directory, '0'), immutableFile(data, [100]));
+  await writeFile(join(directory, '1'), mutableFile(data, [1]));
+  await writeFile(join(directory, '2'), mutableFile(new Uint8Array(0), []));
+  const checksum = (name: string, digestSizeMax?: number): unknown => {
+    const seen = lookAt({ kind: 'share', path: join(directory, name), digestSizeMax });
+    return 'share' in seen && seen.share !== undefined && 'facts' in seen.share ? seen.share.checksum : seen;
+  };
+  t.strictSame(checksum('1', data.length), new Uint8Array(createHash('sha256').update(data).digest()));
+  t.equal(checksum('1', data.length - 1), undefined);
+  t.equal(checksum('1'), undefined);
+  t.equal(checksum('0', data.length), undefined, 'who stores an immutable share says its checksum');
+  t.strictSame(checksum('2', 0), new Uint8Array(createHash('sha256').digest()));
 });
 
 t.test('thousands of looks at once are answered, each with its own', async (t) => {
