@@ -239,7 +239,7 @@ export class DiskFiles implements ShareFiles {
     const share = this.#layout.share(storageIndex, shareNumber);
     await onDisk('placing a share', async () => {
       try {
-        await this.#system.rename(incoming, share);
+        await this.#system.rename(incoming, share, true);
       } catch (error) {
         if (systemCodeOf(error) !== 'ENOENT') throw error;
         await this.#makeIndexDirectory(storageIndex);

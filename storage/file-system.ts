@@ -36,7 +36,7 @@ export interface OpenFile {
 
 /** A file system, in the calls of node:fs/promises. */
 export interface FileSystem {
-  /** @param flags - as node:fs has them: a word, or O_ constants. */
+  /** @param flags - as node:fs has them: a word, or O_ constants; `r` is for what was in use a moment ago. */
   open(path: string, flags: string | number, mode?: number): Promise<OpenFile>;
   /** @returns the topmost directory that was made, when told to make parents too. */
   mkdir(path: string, options: { readonly recursive: true; readonly mode: number }): Promise<string | undefined>;

@@ -1,7 +1,9 @@
 /**
  * The machine's own file system, by the calls of node:fs, which cost less than the handles of node:fs/promises. Those
- * that the system's memory answers are done at once where that is asked for (quick-calls.ts): making a small file, looking
- * at a name that was in use a moment ago. What may be new to the system, or frees much, never is.
+ * that the system's memory answers are done at once where that is asked for (quick-calls.ts): making a small file or a
+ * directory, looking at a name that was in use a moment ago. What may free much never is, nor is a sync: both were
+ * tried and gained nothing. Names in a directory that may be new to the system are looked at so only as long as that is
+ * quick (quick-trials.ts).
  *
  * A file that is closed while something is under way on it is let go when that has ended: its number may be another
  * file's soon after.
@@ -12,6 +14,7 @@ import { promisify } from 'node:util';
 import type { FileFacts, FileSystem, OpenFile } from './file-system.js';
 import { QUICK_SIZE_MAX } from './quick-calls.js';
 import type { QuickCalls } from './quick-calls.js';
+import { QuickTrials } from './quick-trials.js';
 
 const open = promisify(fs.open);
 const read = promisify(fs.read);
@@ -23,6 +26,8 @@ const fsync = promisify(fs.fsync);
 const close = promisify(fs.close);
 const lstat = promisify(fs.lstat);
 const rename = promisify(fs.rename);
+const statfs = promisify(fs.statfs);
+const readdir = promisify(fs.readdir);
 
 /** What a closed file has for a number: the system refuses it. */
 const NO_FILE = 2 ** 31 - 1;
@@ -105,20 +110,33 @@ class NodeFile implements OpenFile {
 }
 
 /** `quick`, unless it is to be left alone for a while. */
-function quickNow(quick: QuickCalls | undefined): QuickCalls | undefined {
+function quickNow<Quick extends QuickCalls | QuickTrials>(quick: Quick | undefined): Quick | undefined {
   return quick?.isPaused === false ? quick : undefined;
 }
 
+/** Ways to open a file that is made by that, or one that is at hand. */
+const quickFlags: readonly unknown[] = ['wx', 'wx+', 'r'];
+
 /** The machine's own file system. @param quick - small calls are done at once by it; on threads where it is missing. */
 export function machineFileSystem(quick?: QuickCalls): FileSystem {
+  const looks = quick && new QuickTrials(quick);
   return {
     ...promises,
     open: async (path, flags, mode) => {
-      const now = flags === 'wx' || flags === 'wx+' ? quickNow(quick) : undefined;
+      const now = quickFlags.includes(flags) ? quickNow(quick) : undefined;
       const fd = await (now === undefined ? open(path, flags, mode) : now.run(() => fs.openSync(path, flags, mode)));
       return new NodeFile(fd, quick);
     },
     lstat: async (path) => quickNow(quick)?.run(() => fs.lstatSync(path)) ?? lstat(path),
+    statfs: async (path) => quickNow(quick)?.run(() => fs.statfsSync(path)) ?? statfs(path),
+    mkdir: async (path, options) => {
+      const now = quickNow(quick);
+      return now === undefined ? promises.mkdir(path, options) : now.run(() => fs.mkdirSync(path, options));
+    },
+    readdir: async (path) => {
+      const now = quickNow(looks);
+      return now === undefined ? readdir(path) : now.run(() => fs.readdirSync(path));
+    },
     rename: async (from, to, isQuick = false) => {
       const now = isQuick ? quickNow(quick) : undefined;
       if (now === undefined) return rename(from, to);

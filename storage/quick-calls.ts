@@ -20,28 +20,28 @@ export const QUICK_SIZE_MAX = 64 * 1024;
 
 /** The pace of one disk. */
 export class QuickCalls {
-  readonly #clock: Clock;
+  readonly clock: Clock;
   /** What was left at `#knownMs`, below zero after a call that took more than there was. */
   #allowanceMs = ALLOWANCE_MAX_MS;
   #knownMs: number;
 
   constructor(clock: Clock) {
-    this.#clock = clock;
+    this.clock = clock;
     this.#knownMs = clock.monotonicMs();
   }
 
   /** Whether a call is to take its way over the threads now. */
   get isPaused(): boolean {
-    return this.#allowanceMs <= 0 && this.#allowanceAt(this.#clock.monotonicMs()) <= 0;
+    return this.#allowanceMs <= 0 && this.#allowanceAt(this.clock.monotonicMs()) <= 0;
   }
 
   /** Does it at once. @throws what `call` throws. */
   run<Result>(call: () => Result): Result {
-    const before = this.#clock.monotonicMs();
+    const before = this.clock.monotonicMs();
     try {
       return call();
     } finally {
-      const after = this.#clock.monotonicMs();
+      const after = this.clock.monotonicMs();
       if (after - before > SLOW_CALL_MS) {
         this.#allowanceMs = this.#allowanceAt(before) - (after - before);
         this.#knownMs = after;

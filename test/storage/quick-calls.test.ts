@@ -89,11 +89,32 @@ t.test('a small file is made, written, looked at and renamed at once', async (t)
   await system.rename(`${path}s`, path);
   t.equal(calls.count, 5, 'what may have to free a file is left to the threads');
   await file.close();
+  t.equal(calls.count, 5, 'closing it would free it where it had no name any more');
   t.equal(readFileSync(path, 'utf8'), 'first words');
   await t.rejects(file.stat(), { code: 'EBADF' });
   await t.rejects(file.writev([Buffer.from('more')], 0), { code: 'EBADF' });
   await t.rejects(system.open(path, 'wx+'), { code: 'EEXIST' });
   await t.rejects(system.lstat(`${path}s`), { code: 'ENOENT' });
+});
+
+t.test('a directory is made, opened for its sync and looked into at once, and so is the free space', async (t) => {
+  const calls = new CountedCalls(new ManualClock());
+  const system = machineFileSystem(calls);
+  const top = join(t.testdir(), 'top');
+  const path = join(top, 'below');
+  t.equal(await system.mkdir(path, { recursive: true, mode: 0o700 }), top);
+  t.equal(await system.mkdir(path, { recursive: true, mode: 0o700 }), undefined);
+  t.strictSame(await system.readdir(top), ['below']);
+  t.ok((await system.statfs(top)).bsize > 0);
+  const opening = system.open(path, 'r');
+  t.equal(calls.count, 5);
+  const directory = await opening;
+  await directory.sync();
+  await directory.close();
+  t.equal(calls.count, 5, 'syncs and closing are left to the threads');
+  await t.rejects(system.readdir(join(top, 'other')), { code: 'ENOENT' });
+  await t.rejects(system.open(join(top, 'other'), 'r'), { code: 'ENOENT' });
+  await t.rejects(system.mkdir('/dev/null/below', { recursive: true, mode: 0o700 }), { code: 'ENOTDIR' });
 });
 
 t.test('what is large, may be new to the system, or comes after a slow call is left to the threads', async (t) => {
@@ -114,6 +135,9 @@ t.test('what is large, may be new to the system, or comes after a slow call is l
   t.equal((await slow.stat()).size, 5);
   t.equal((await system.lstat(`${path}s`)).size, 5);
   await system.rename(`${path}s`, path, true);
+  await system.mkdir(`${path}d`, { recursive: true, mode: 0o700 });
+  t.strictSame(await system.readdir(`${path}d`), []);
+  t.ok((await system.statfs(path)).bsize > 0);
   await slow.close();
   t.equal(calls.count, 1);
 });
