@@ -19,7 +19,7 @@ import type { ByteRange } from '#wire/storage.js';
 import type { ShareReader, SharedFile } from '../download/share-reader.js';
 
 /** How much of a share's blocks is read in one request, in bytes, and how many are under way. */
-const READ_SIZE = 262_144;
+const READ_SIZE = 524_288;
 const READ_COUNT = 2;
 const VERSION_SIZE = 4;
 const KNOWN_VERSIONS = [1, 2];
