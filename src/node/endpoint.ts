@@ -8,8 +8,15 @@ import { TahoeError, reasonOf } from '#core/errors.js';
 import type { Endpoint } from './config/endpoint-text.js';
 import { systemCode } from './durable-file.js';
 
-/** How often a free port is looked for before giving up. */
-const ALLOCATION_ATTEMPTS_MAX = 10;
+/** How many ports are tried before giving up. */
+const ALLOCATION_ATTEMPTS_MAX = 100;
+/** Where free ports are looked for: 32768 is where Linux begins with those of outgoing connections, others later. */
+const ALLOCATION_BEGIN = 10_000;
+const ALLOCATION_COUNT = 32_768 - ALLOCATION_BEGIN;
+/** How far apart processes begin that are started one after the other, so that they do not find the same port free. */
+const ALLOCATION_SPACING = 97;
+
+let nextAllocation = (process.pid * ALLOCATION_SPACING) % ALLOCATION_COUNT;
 
 /** How to listen. */
 export interface ListenOptions {
@@ -71,28 +78,30 @@ function addressOf(server: Server): Listening {
 }
 
 /**
- * A TCP port that nothing uses, neither on all addresses nor on 127.0.0.1. It is free now; another program may
+ * A TCP port that nothing uses, neither on all addresses nor on 127.0.0.1, and that was not given before in this process. It is
+ * below those that systems give to outgoing connections, for it should be free whenever a node starts. Another program may
  * still take it first.
  * @throws ERR_LISTEN when none is found.
  */
 export async function allocatePort(): Promise<number> {
-  const anywhere: Endpoint = { host: '0.0.0.0', port: 0, backlog: undefined, text: 'tcp:0' };
   for (let attempt = 0; attempt < ALLOCATION_ATTEMPTS_MAX; attempt++) {
-    const port = await tryPort(anywhere);
+    const port = ALLOCATION_BEGIN + nextAllocation;
+    nextAllocation = (nextAllocation + 1) % ALLOCATION_COUNT;
+    const anywhere: Endpoint = { host: '0.0.0.0', port, backlog: undefined, text: `tcp:${String(port)}` };
     // Some systems give a port that another program has bound on 127.0.0.1 alone.
-    if (port !== undefined && (await tryPort({ ...anywhere, host: '127.0.0.1', port })) === port) return port;
+    if ((await isFree(anywhere)) && (await isFree({ ...anywhere, host: '127.0.0.1' }))) return port;
   }
   throw new TahoeError('ERR_LISTEN', { endpoint: 'tcp:0', option: '--port', reason: 'no free port was found' });
 }
 
-async function tryPort(endpoint: Endpoint): Promise<number | undefined> {
+async function isFree(endpoint: Endpoint): Promise<boolean> {
   const server = createServer();
   try {
-    const { port } = await listen(server, endpoint, { option: '--port' });
+    await listen(server, endpoint, { option: '--port' });
     await new Promise((resolve) => server.close(resolve));
-    return port;
+    return true;
   } catch {
-    return undefined;
+    return false;
   }
 }
 

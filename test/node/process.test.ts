@@ -220,6 +220,18 @@ t.test('one connection more than the limit is closed', async (t) => {
   first.destroy();
 });
 
+t.test('ports that are given are free, each once, and below those of outgoing connections', async (t) => {
+  const ports = new Set<number>();
+  for (let i = 0; i < 20; i++) ports.add(await allocatePort());
+  t.equal(ports.size, 20);
+  for (const port of ports) t.ok(port >= 10_000 && port < 32_768, String(port));
+  const next = (await allocatePort()) + 1;
+  const server = createServer();
+  await listen(server, { host: '127.0.0.1', port: next, backlog: undefined, text: 'x' }, { option: 'x' });
+  t.teardown(() => server.close());
+  t.not(await allocatePort(), next, 'another has it, on one address alone');
+});
+
 t.test('an allocated port is free', async (t) => {
   const port = await allocatePort();
   const server = createServer();
