@@ -11,8 +11,8 @@ import type { AnnouncementMemory } from '#wire/announcement-memory.js';
 import type { OfferOutcome } from '#wire/announcement-table.js';
 import { STORAGE_SERVICE } from '#wire/signed-announcement.js';
 import type { SignedAnnouncement, VerifiedAnnouncement } from '#wire/signed-announcement.js';
-import { BackOff } from './back-off.js';
 import { pause } from './deadline.js';
+import { keepConnecting } from './keep-connecting.js';
 import type { ToldServer } from './known-servers.js';
 
 /** How long news waits for more of it. */
@@ -105,7 +105,9 @@ export class IntroducerLink {
   start(): void {
     this.#isTold = this.#options.memory === undefined;
     this.#tell();
-    this.#running = this.#run();
+    const { clock, random } = this.#options;
+    const { signal } = this.#closing;
+    this.#running = keepConnecting({ clock, random, signal }, () => this.#connect());
   }
 
   async close(): Promise<void> {
@@ -113,17 +115,6 @@ export class IntroducerLink {
     this.#cancelTelling();
     await this.#options.session.close();
     await this.#running;
-  }
-
-  async #run(): Promise<void> {
-    const { clock, random } = this.#options;
-    const { signal } = this.#closing;
-    const backOff = new BackOff(clock, random);
-    while (!signal.aborted) {
-      backOff.begin();
-      await this.#connect();
-      await backOff.wait(signal).catch(() => undefined);
-    }
   }
 
   /** One attempt, for as long as it lasts. Never throws. */

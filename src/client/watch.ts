@@ -12,8 +12,8 @@ import type { KnownCapability } from '#core/capability/types.js';
 import { isTahoeError, reasonOf, TahoeError } from '#core/errors.js';
 import { compareVersions } from '#core/mutable/version.js';
 import type { MutableVersion } from '#core/mutable/version.js';
-import { BackOff } from './back-off.js';
 import { pause } from './deadline.js';
+import { keepConnecting } from './keep-connecting.js';
 import type { MutableContext } from './mutable/mutable-context.js';
 import { MutableFile } from './mutable/mutable-file.js';
 import type { StorageServer } from './storage-server.js';
@@ -157,28 +157,26 @@ class Watch {
   }
 
   /** As long as the server is there. */
-  async #follow(server: StorageServer): Promise<void> {
+  #follow(server: StorageServer): Promise<void> {
     const { clock, log, random } = this.#context;
+    const signal = this.#signal;
+    const isWanted = (): boolean => this.#servers().includes(server);
     let lastEventId: string | undefined;
-    const backOff = new BackOff(clock, random);
-    while (!this.#signal.aborted && this.#servers().includes(server)) {
+    return keepConnecting({ clock, random, signal, isWanted }, async () => {
       const told = (event: { readonly id: string | undefined }): void => {
         lastEventId = event.id ?? lastEventId;
         this.#feeds.set(server, true);
         this.#hasChanged = true;
         this.#wake();
       };
-      backOff.begin();
-      const storageIndexes = [this.#file.storageIndex];
-      const request = { storageIndexes, lastEventId, told };
-      const end = await server.subscribe(request, { signal: this.#signal }).catch((error: unknown) => {
+      const request = { storageIndexes: [this.#file.storageIndex], lastEventId, told };
+      const end = await server.subscribe(request, { signal }).catch((error: unknown) => {
         log.info('feed broke off', { server: server.shortName, reason: reasonOf(error) });
         return 'failed' as const;
       });
       this.#feeds.set(server, false);
       this.#wake();
-      if (end === 'absent') await pause(clock, ABSENT_RETRY_MS, this.#signal);
-      await backOff.wait(this.#signal);
-    }
+      if (end === 'absent') await pause(clock, ABSENT_RETRY_MS, signal);
+    });
   }
 }

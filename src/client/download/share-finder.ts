@@ -5,7 +5,7 @@
  * search.
  *
  * Servers of our own kind give a beginning and an end of each share with their answer, which are kept with it as long as
- * all of a file's are within KEPT_SIZE_MAX.
+ * all of a file's are within KEPT_EDGES_SIZE_MAX.
  */
 import type { Clock, Log } from '#core/environment.js';
 import { reasonOf } from '#core/errors.js';
@@ -23,7 +23,7 @@ const OVERDUE_MS = 3_000;
 /** After so long a server's answer is no longer waited for. */
 const LIST_TIMEOUT_MS = 30_000;
 /** What is kept of a file's shares that was not asked for by itself, in bytes: what a server says may be anything. */
-export const KEPT_SIZE_MAX = 4 << 20;
+const KEPT_EDGES_SIZE_MAX = 4 << 20;
 
 /** A share that a server says it holds. */
 export interface FoundShare {
@@ -139,7 +139,7 @@ export class ShareFinder {
       return [...(await server.listShares(storageIndex, options))].map((shareNumber) => ({ server, shareNumber }));
     }
     const size = [...beginnings.values()].reduce((sum, { beginning, end }) => sum + beginning.length + end.length, 0);
-    const isKept = this.#keptSize + size <= KEPT_SIZE_MAX;
+    const isKept = this.#keptSize + size <= KEPT_EDGES_SIZE_MAX;
     if (isKept) this.#keptSize += size;
     return [...beginnings].map(([shareNumber, edges]) => ({ server, shareNumber, edges: isKept ? edges : undefined }));
   }

@@ -5,8 +5,8 @@
  */
 import type { Clock, Log, Random } from '#core/environment.js';
 import { reasonOf } from '#core/errors.js';
-import { BackOff } from '../back-off.js';
 import { withDeadline } from '../deadline.js';
+import { keepConnecting } from '../keep-connecting.js';
 import { Places } from '../places.js';
 import type { HelperConnection } from './helper-connection.js';
 
@@ -50,7 +50,13 @@ export class HelperLink implements UploadAssistant {
   }
 
   start(): void {
-    this.#running = this.#run();
+    const { clock, random } = this.#options;
+    const { signal } = this.#closing;
+    this.#running = keepConnecting({ clock, random, signal }, async () => {
+      await this.#follow();
+      this.#helper = undefined;
+      this.#wasTried();
+    });
   }
 
   async connected(signal: AbortSignal): Promise<HelperConnection | undefined> {
@@ -65,19 +71,6 @@ export class HelperLink implements UploadAssistant {
     this.#closing.abort();
     this.#wasTried();
     await this.#running;
-  }
-
-  async #run(): Promise<void> {
-    const { clock, random } = this.#options;
-    const { signal } = this.#closing;
-    const backOff = new BackOff(clock, random);
-    while (!signal.aborted) {
-      backOff.begin();
-      await this.#follow();
-      this.#helper = undefined;
-      this.#wasTried();
-      await backOff.wait(signal).catch(() => undefined);
-    }
   }
 
   /** One connection from its beginning to its end. Never throws. */

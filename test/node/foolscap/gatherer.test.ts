@@ -8,7 +8,7 @@ import { TahoeError } from '#core/errors.js';
 import { createCertificatePem, formatTubId, parseCertificatePem } from '#node/certificate.js';
 import { systemClock } from '#node/clock.js';
 import { Closers } from '#node/closers.js';
-import { BACK_OFF_FIRST_MS, BACK_OFF_MAX_MS } from '#client/back-off.js';
+import { RECONNECT_FIRST_MS, RECONNECT_MAX_MS } from '#client/keep-connecting.js';
 import { GathererLink } from '#node/foolscap/logport/gatherer-link.js';
 import { LogPublisher } from '#node/foolscap/logport/publisher.js';
 import { createLog } from '#node/log.js';
@@ -98,7 +98,7 @@ t.test('a gatherer is given the log, again after each connection', async (t) => 
   const waits: number[] = [];
   for (let round = 1; round <= 3; round++) {
     await until(() => gatherer.given.length === round);
-    if (round === 3) clock.advance(BACK_OFF_MAX_MS + 1);
+    if (round === 3) clock.advance(RECONNECT_MAX_MS + 1);
     const [nodeId] = gatherer.given.at(-1) ?? [];
     t.equal(nodeId instanceof Uint8Array && fromUtf8(nodeId), tub.tubId);
     const reference = publisherOf(gatherer.given.at(-1));
@@ -112,13 +112,13 @@ t.test('a gatherer is given the log, again after each connection', async (t) => 
     await until(() => clock.pending === 1);
     t.equal(publisher.subscriptionCount, 0);
     waits.push(clock.untilNextMs ?? 0);
-    clock.advance(BACK_OFF_MAX_MS);
+    clock.advance(RECONNECT_MAX_MS);
   }
   await until(() => gatherer.given.length === 4);
   await link.close();
   t.equal(clock.pending, 0);
   const [first = 0, second = 0, afterLong = 0] = waits;
-  t.ok(first <= BACK_OFF_FIRST_MS && second >= BACK_OFF_FIRST_MS && afterLong <= BACK_OFF_FIRST_MS, waits.join(' '));
+  t.ok(first <= RECONNECT_FIRST_MS && second >= RECONNECT_FIRST_MS && afterLong <= RECONNECT_FIRST_MS, waits.join(' '));
   t.notMatch(lines.join(''), /\/gatherer/, 'its secret is in no line');
 });
 
@@ -147,11 +147,11 @@ t.test('one that is not there is tried with waits that grow, and said once', asy
   }
   const waits = attempts.slice(1).map((ms, i) => Math.ceil((ms - (attempts[i] ?? 0)) / 1000));
   t.strictSame(waits.slice(0, 8), [1, 2, 4, 8, 16, 32, 60, 60]);
-  t.equal(BACK_OFF_FIRST_MS, 1000);
+  t.equal(RECONNECT_FIRST_MS, 1000);
   t.strictSame(said, ['log gatherer not reached']);
   reason = 'something else';
   await settle(1);
-  clock.advance(BACK_OFF_MAX_MS);
+  clock.advance(RECONNECT_MAX_MS);
   await settle(1);
   t.equal(said.length, 2);
   await link.close();

@@ -3,8 +3,8 @@
  * connection ends it is made again, with waits that grow.
  * @see https://foolscap.readthedocs.io, "Foolscap Logging"
  */
-import { BackOff } from '#client/back-off.js';
 import { connectionEnd } from '#client/foolscap/connection-end.js';
+import { keepConnecting } from '#client/keep-connecting.js';
 import { utf8 } from '#core/bytes.js';
 import type { Clock, Log, Random } from '#core/environment.js';
 import { isTahoeError, reasonOf } from '#core/errors.js';
@@ -37,24 +37,15 @@ export class GathererLink {
   }
 
   start(): void {
-    this.#running = this.#run();
+    const { clock, random } = this.#options;
+    const { signal } = this.#closing;
+    this.#running = keepConnecting({ clock, random, signal }, () => this.#follow(signal));
   }
 
   /** Connects no more. */
   async close(): Promise<void> {
     this.#closing.abort();
     await this.#running;
-  }
-
-  async #run(): Promise<void> {
-    const { clock, random } = this.#options;
-    const { signal } = this.#closing;
-    const backOff = new BackOff(clock, random);
-    while (!signal.aborted) {
-      backOff.begin();
-      await this.#follow(signal);
-      await backOff.wait(signal).catch(() => undefined);
-    }
   }
 
   /** One connection from its beginning to its end. Never throws. */
