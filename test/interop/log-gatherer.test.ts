@@ -64,6 +64,8 @@ async function startGatherer(t: Test, kind: 'create-gatherer' | 'create-incident
     const ended = once(child, 'exit');
     child.kill('SIGKILL');
     await ended;
+    // Its file is named after the second in which it started: in the same one it would go on in the midst of the old.
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
   };
   const start = async (): Promise<void> => {
     child = spawn(tool('twistd'), ['--nodaemon', '--pidfile=', '-y', 'gatherer.tac'], { cwd: directory, env });
