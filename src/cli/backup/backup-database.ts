@@ -17,7 +17,7 @@ import { readFile, stat } from 'node:fs/promises';
 import type { BigIntStats } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
 import initSqlJs from 'sql.js';
-import type { Database, SqlValue } from 'sql.js';
+import type { Database, SqlValue, Statement } from 'sql.js';
 import { formatBase32 } from '#core/base32.js';
 import { fromUtf8, join, utf8 } from '#core/bytes.js';
 import type { BulkCrypto } from '#core/crypto.js';
@@ -76,6 +76,8 @@ export class BackupDatabase {
   readonly #path: string;
   readonly #database: Database;
   readonly #surroundings: DatabaseSurroundings;
+  /** By their texts: to read a statement takes many times as long as to carry it out. */
+  readonly #statements = new Map<string, Statement>();
   #isChanged: boolean;
 
   private constructor(path: string, database: Database, surroundings: DatabaseSurroundings, isNew: boolean) {
@@ -162,6 +164,8 @@ export class BackupDatabase {
     if (!this.#isChanged) return;
     this.#isChanged = false;
     this.#database.run('COMMIT');
+    // That ends all statements.
+    this.#statements.clear();
     const bytes = this.#database.export();
     this.#database.run('BEGIN');
     await replaceFile(this.#path, bytes, MODE);
@@ -187,12 +191,23 @@ export class BackupDatabase {
   }
 
   #rows(query: string, values: SqlValue[]): readonly SqlValue[][] {
-    return this.#database.exec(query, values)[0]?.values ?? [];
+    const statement = this.#statement(query);
+    statement.bind(values);
+    const rows: SqlValue[][] = [];
+    while (statement.step()) rows.push(statement.get());
+    statement.reset();
+    return rows;
   }
 
   #change(command: string, values: SqlValue[]): void {
-    this.#database.run(command, values);
+    this.#statement(command).run(values);
     this.#isChanged = true;
+  }
+
+  #statement(text: string): Statement {
+    const statement = this.#statements.get(text) ?? this.#database.prepare(text);
+    this.#statements.set(text, statement);
+    return statement;
   }
 }
 

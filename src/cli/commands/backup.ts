@@ -24,6 +24,7 @@ import { FAILURE, SUCCESS } from '../exit-status.js';
 import { withFileStore, withFileStoreOptions } from '../file-store-command.js';
 import type { FileStoreTools } from '../file-store-command.js';
 import { findNode, readNode } from '../grid-node.js';
+import type { GridNode } from '../grid-node.js';
 import { localFileError } from '../local-file.js';
 import { writeLine } from '../output.js';
 import { allEnded, Lanes } from '../parallel.js';
@@ -32,6 +33,8 @@ import type { RemotePath } from '../remote-path.js';
 
 /** Something was left out. */
 const INCOMPLETE = 2;
+/** What holds the backups of earlier times. */
+const ARCHIVES = 'Archives';
 /** How often the database is written while a backup runs, in milliseconds: what a crash costs at most. */
 const SAVE_EACH_MS = 10_000;
 
@@ -104,11 +107,11 @@ async function backUp(
     const tree = await readBackupTree(path, basename(path), isExcluded).catch((error: unknown) => {
       throw localFileError(path, error);
     });
-    const database = await prepare(below(target, 'Archives'), tools, context);
+    const { database, places } = await prepare(target, tools, context);
     const counts = noCounts();
     const root = await storeTree(tree, database, { words, counts, context, tools, startMs });
-    const archive = below(target, 'Archives', archiveName(context.clock.nowMs()));
-    await allEnded([archive, below(target, 'Latest')].map((place) => attach(place, root, tools)));
+    const archive = below(places.archives, archiveName(context.clock.nowMs()));
+    await allEnded([archive, below(places.parent, 'Latest')].map((place) => attach(place, root, tools)));
     const isSound = words.verify !== true || (await verify(root, tools, context));
     const elapsedMs = context.clock.monotonicMs() - startMs;
     const lines = context.isQuiet ? [] : reportLines(counts, elapsedMs, words.verbose === true);
@@ -126,18 +129,29 @@ interface Run {
   readonly startMs: number;
 }
 
-/** Opens the database and sees to the directory of all archives at the same time: the one waits for the gateway. */
-async function prepare(archives: RemotePath, tools: FileStoreTools, context: CommandContext): Promise<BackupDatabase> {
+/** Where a backup is entered. */
+interface Places {
+  /** What holds Archives and Latest. */
+  readonly parent: RemotePath;
+  readonly archives: RemotePath;
+}
+
+/** Opens the database and sees to the directories in the grid at the same time: the one waits for the gateway. */
+async function prepare(
+  target: RemotePath,
+  tools: FileStoreTools,
+  context: CommandContext,
+): Promise<{ readonly database: BackupDatabase; readonly places: Places }> {
   const opening = BackupDatabase.open(join(chooseDirectory({}, context), 'private', 'backupdb.sqlite'), {
     now: () => context.clock.nowMs() / 1000,
     chance: () => randomInt(2 ** 32) / 2 ** 32,
     crypto: nativeBulkCrypto,
   });
-  const [opened, ensured] = await Promise.allSettled([opening, ensureArchives(archives, tools)]);
+  const [opened, ensured] = await Promise.allSettled([opening, ensureArchives(below(target), tools)]);
   if (opened.status === 'fulfilled' && ensured.status === 'rejected') opened.value.close();
   if (ensured.status === 'rejected') throw ensured.reason;
   if (opened.status === 'rejected') throw opened.reason;
-  return opened.value;
+  return { database: opened.value, places: ensured.value };
 }
 
 /**
@@ -190,9 +204,19 @@ async function patternsOf(words: BackupWords, context: CommandContext): Promise<
   return patterns;
 }
 
-async function ensureArchives(place: RemotePath, { client, signal }: FileStoreTools): Promise<void> {
-  if ((await findNode(client, place, signal)) !== undefined) return;
-  await client.call('POST', `${addressOf(place)}?t=mkdir`, { signal });
+/** Both by their capabilities where these are known, so that no later request walks the path from its beginning. */
+async function ensureArchives(parent: RemotePath, { client, signal }: FileStoreTools): Promise<Places> {
+  const place = below(parent, ARCHIVES);
+  const node = await findNode(client, parent, signal);
+  const archives = node?.children.get(ARCHIVES);
+  if (archives !== undefined) return { parent: directly(node, parent), archives: directly(archives, place) };
+  const made = await client.call('POST', `${addressOf(place)}?t=mkdir`, { signal });
+  return { parent, archives: { root: made.text.trim(), path: '' } };
+}
+
+/** The directory itself, where it may be written. */
+function directly(node: GridNode | undefined, place: RemotePath): RemotePath {
+  return node?.type === 'dirnode' && node.write !== undefined ? { root: node.write, path: '' } : place;
 }
 
 async function attach(place: RemotePath, capability: string, { client, signal }: FileStoreTools): Promise<void> {
@@ -218,7 +242,7 @@ async function prune(command: Command, context: CommandContext, to: string): Pro
     monthly: countOf('--keep-monthly', words.keepMonthly),
   };
   return withFileStore('the clearing', command, context, async ({ client, aliases, signal }) => {
-    const archives = below(parseRemotePath(to, aliases), 'Archives');
+    const archives = below(parseRemotePath(to, aliases), ARCHIVES);
     const { children } = await readNode(client, archives, signal);
     for (const name of archivesToPrune([...children.keys()].sort(compareNames), rules)) {
       if (words.dryRun !== true) await client.call('DELETE', addressOf(below(archives, name)), { signal });
