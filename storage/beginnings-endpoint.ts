@@ -34,16 +34,10 @@ async function readBeginnings(
   sizeBytes: number,
 ): Promise<Map<number, Uint8Array>> {
   const beginnings = new Map<number, Uint8Array>();
-  for (const shareNumber of await store.listMutable(storageIndex)) {
-    const share = await store.openMutable(storageIndex, shareNumber);
-    if (share === undefined) continue; // it went away after it was listed
-    try {
-      const size = Math.min(sizeBytes, share.size);
-      beginnings.set(shareNumber, await (share.readNow?.(0, size) ?? share.read(0, size)));
-    } finally {
-      await share.close();
-    }
-  }
+  await store.visitShares(storageIndex, 'mutable', async (share, shareNumber) => {
+    const size = Math.min(sizeBytes, share.size);
+    beginnings.set(shareNumber, await (share.readNow?.(0, size) ?? share.read(0, size)));
+  });
   return beginnings;
 }
 

@@ -31,6 +31,8 @@ import type {
   CorruptionReport,
   OpenShare,
   ShareStore,
+  ShareType,
+  ShareVisit,
   SlotRequest,
   StoreFigures,
   StoreRequest,
@@ -165,15 +167,14 @@ export class ContainerStore implements ShareStore {
     return this.#found(numbersOf(await this.#survey(storageIndex), 'immutable'));
   }
 
-  async visitShares(
-    storageIndex: Uint8Array,
-    visit: (share: OpenShare, shareNumber: number) => Promise<void>,
-  ): Promise<void> {
+  async visitShares(storageIndex: Uint8Array, type: ShareType, visit: ShareVisit): Promise<void> {
     const uploading = this.#uploads.of(storageIndex);
     const occupants = await this.#places.survey(storageIndex, 'read', uploading, async (occupant, shareNumber) => {
-      if (occupant.kind === 'immutable') await visit(toOpenShare(occupant.file, occupant.shape), shareNumber);
+      if (occupant.kind !== type) return;
+      const share = occupant.kind === 'mutable' ? occupant.share : toOpenShare(occupant.file, occupant.shape);
+      await visit(share, shareNumber);
     });
-    await this.#found(numbersOf(occupants, 'immutable'));
+    await this.#found(numbersOf(occupants, type));
   }
 
   async listMutable(storageIndex: Uint8Array): Promise<ReadonlySet<number>> {

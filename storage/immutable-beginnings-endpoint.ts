@@ -39,7 +39,7 @@ async function readAllEdges(
 ): Promise<ReadonlyMap<number, ShareEdges>> {
   const shares = new Map<number, ShareEdges>();
   let left = BEGINNINGS_SIZE_MAX;
-  await store.visitShares(storageIndex, async (share, shareNumber) => {
+  await store.visitShares(storageIndex, 'immutable', async (share, shareNumber) => {
     const { beginning, end } = edgeSizesOf(share.size, asked);
     const isLeftOut = beginning + end > left;
     if (!isLeftOut) left -= beginning + end;

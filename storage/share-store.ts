@@ -123,6 +123,9 @@ export interface OpenShare {
   close(): Promise<void>;
 }
 
+/** What is done with one share while it is open. */
+export type ShareVisit = (share: OpenShare, shareNumber: number) => Promise<void>;
+
 /** A read-test-write on the mutable shares of one storage index. */
 export interface SlotRequest extends ReadTestWriteRequest<Content>, LeaseSecrets {
   readonly storageIndex: Uint8Array;
@@ -173,10 +176,10 @@ export interface ShareStore {
   /** The numbers of the complete immutable shares; damaged ones are left out. @throws ERR_DISK, ERR_STORE_GONE. */
   listShares(storageIndex: Uint8Array): Promise<ReadonlySet<number>>;
   /**
-   * Calls `visit` with each share that `listShares` names, open as long as that takes, one after the other.
+   * Calls `visit` with each share that `listShares` or `listMutable` names, open as long as that takes, one after the other.
    * @throws as `listShares`; what `visit` throws.
    */
-  visitShares(storageIndex: Uint8Array, visit: (share: OpenShare, shareNumber: number) => Promise<void>): Promise<void>;
+  visitShares(storageIndex: Uint8Array, type: ShareType, visit: ShareVisit): Promise<void>;
   /**
    * @returns undefined when there is no complete immutable share of that number.
    * @throws ERR_CONTAINER when the share's file is damaged; ERR_DISK; ERR_STORE_GONE.

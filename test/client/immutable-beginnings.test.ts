@@ -127,7 +127,7 @@ t.test('a share that cannot be read hides no other', async (t) => {
   const shareOf = (read: OpenShare['read']): OpenShare => ({ size: 50, read, close: () => Promise.resolve() });
   const failing = shareOf(() => Promise.reject(new TahoeError('ERR_DISK', { what: 'reading', reason: 'EIO' })));
   const bytes = seededBytes('share', 50);
-  store.visitShares = async (_, visit) => {
+  store.visitShares = async (_, __, visit) => {
     await visit(failing, 1);
     await visit(
       shareOf(() => Promise.resolve(bytes)),
@@ -143,7 +143,7 @@ t.test('a share that cannot be read hides no other', async (t) => {
     [2, { size: 50, beginning: bytes, end: nothing }],
   ]);
   t.strictSame(decodeImmutableBeginnings(body, asked), expected);
-  store.visitShares = (_, visit) =>
+  store.visitShares = (_, __, visit) =>
     visit(
       shareOf(() => Promise.reject(new TypeError('a mistake of ours'))),
       1,

@@ -37,7 +37,7 @@ async function prepare(subject: StoreSubject): Promise<{ store: ShareStore; file
 /** The numbers of the shares that are opened for a visit, each of which can be read. */
 async function visited(store: ShareStore): Promise<number[]> {
   const numbers: number[] = [];
-  await store.visitShares(storageIndex, async (opened, shareNumber) => {
+  await store.visitShares(storageIndex, 'immutable', async (opened, shareNumber) => {
     if ((await opened.read(0, opened.size)).length === opened.size) numbers.push(shareNumber);
   });
   return numbers;

@@ -36,6 +36,13 @@ function writingSuite(makeSubject: MakeSubject): void {
     await writeMutable(store, [0, 3], old);
     t.strictSame(sorted(await store.listMutable(storageIndex)), [0, 3]);
     t.strictSame(sorted(await store.listMutable(otherIndex)), []);
+    const visited = new Map<number, Uint8Array>();
+    await store.visitShares(storageIndex, 'mutable', async (share, shareNumber) => {
+      visited.set(shareNumber, await share.read(0, share.size));
+    });
+    t.strictSame([...visited.keys()], [0, 3], 'each is visited');
+    for (const bytes of visited.values()) sameBytes(t, bytes, old);
+    await store.visitShares(storageIndex, 'immutable', () => Promise.reject(new Error('that is none of these')));
     await readTestWrite(store, { 3: { writes: [{ offset: 4, data: utf8('new') }], newLength: 9 } });
     sameBytes(t, await readMutable(store, 3), utf8('the new d'));
     sameBytes(t, await readMutable(store, 0), old);
