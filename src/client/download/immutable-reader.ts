@@ -22,12 +22,16 @@ import type { Ueb } from '#core/immutable/ueb.js';
 import { MerkleVerifier } from '#core/merkle.js';
 import type { ByteRange } from '#wire/storage.js';
 import type { StorageServer } from '../storage-server.js';
+import { ReadAhead } from './read-ahead.js';
 import { ShareRace } from './share-race.js';
 
-/** How many bytes of segments are fetched ahead of the reader; at least two segments are. */
+/** How many bytes of segments are fetched ahead of a reader that is fast; at least two segments are. */
 const READ_AHEAD_SIZE = 8_388_608;
 /** A segment must fit in memory a few times over; writers use 1 MiB. In bytes. */
 const SEGMENT_SIZE_MAX = 67_108_864;
+
+/** What a segment leaves behind, by its size: as it came from the network, in blocks, and as plaintext. */
+const ARRAYS_PER_SEGMENT = 3;
 
 /** What a reader is made of. */
 export interface DownloadContext {
@@ -36,6 +40,8 @@ export interface DownloadContext {
   readonly log: Log;
   /** Connected servers in permuted order. */
   serversFor(storageIndex: Uint8Array): readonly StorageServer[];
+  /** Told how many bytes of new arrays are garbage soon. */
+  readonly discarded?: (sizeBytes: number) => void;
 }
 
 /** What there is to choose of reading. */
@@ -101,13 +107,13 @@ export class ImmutableReader {
     try {
       const { file } = await this.#opened(either);
       const last = Math.floor((range.end - 1) / file.segmentSize);
-      const ahead = Math.max(2, Math.floor(this.#readAheadSize / file.segmentSize));
-      const fetches: Promise<Uint8Array[]>[] = [];
-      let next = Math.floor(range.begin / file.segmentSize);
-      for (let segment = next; segment <= last; segment++) {
-        while (next <= last && next < segment + ahead) fetches.push(this.#startSegment(next++, either));
-        const pieces = (await fetches.shift()) ?? [];
-        yield* clip(pieces, segment * file.segmentSize, range);
+      const first = Math.floor(range.begin / file.segmentSize);
+      const aheadCount = Math.floor(this.#readAheadSize / file.segmentSize);
+      const ahead = new ReadAhead(aheadCount, (segment) => this.#segment(segment, either));
+      let offset = first * file.segmentSize;
+      for await (const pieces of ahead.read(first, last)) {
+        yield* clip(pieces, offset, range);
+        offset += file.segmentSize;
       }
     } finally {
       stopped.abort();
@@ -124,12 +130,6 @@ export class ImmutableReader {
     this.#closed.abort();
   }
 
-  #startSegment(segment: number, signal: AbortSignal): Promise<Uint8Array[]> {
-    const fetch = this.#segment(segment, signal);
-    fetch.catch(() => undefined); // handled when it is awaited, or given up with the others
-    return fetch;
-  }
-
   async #segment(segment: number, signal: AbortSignal): Promise<Uint8Array[]> {
     const { file, ueb, codec, crypttextTree } = await this.#opened(signal);
     const [answers, segmentHash] = await Promise.all([
@@ -137,7 +137,8 @@ export class ImmutableReader {
       this.#segmentHash(crypttextTree, segment, signal),
     ]);
     const blocks = answers.map(({ shareNumber, value }) => ({ shareNumber, block: value }));
-    const { crypto } = this.#context;
+    const { crypto, discarded } = this.#context;
+    discarded?.(ARRAYS_PER_SEGMENT * file.segmentSize);
     const capability = this.#capability;
     const proven = { number: segment, segmentHash };
     return capability.kind === 'chk'

@@ -15,6 +15,7 @@ import type { SegmentContext } from '#core/mutable/segments.js';
 import { mutableParameters, nameVersion } from '#core/mutable/version.js';
 import type { MutableVersion } from '#core/mutable/version.js';
 import type { ByteRange } from '#wire/storage.js';
+import { ReadAhead } from '../download/read-ahead.js';
 import { BlockRace } from './block-race.js';
 import type { MutableContext } from './mutable-context.js';
 import type { FoundVersion, Servermap } from './servermap.js';
@@ -92,14 +93,15 @@ export class VersionReader {
     try {
       const last = Math.floor((end - 1) / segmentSize);
       const ahead = Math.max(2, Math.floor(READ_AHEAD_SIZE / segmentSize));
-      const fetches: Promise<Uint8Array>[] = [];
-      let next = Math.floor(range.begin / segmentSize);
-      for (let segment = next; segment <= last; segment++) {
-        while (next <= last && next < segment + ahead) fetches.push(this.#startSegment(next++, either));
-        const plaintext = (await fetches.shift()) ?? new Uint8Array(0);
+      const first = Math.floor(range.begin / segmentSize);
+      let offset = first * segmentSize;
+      for await (const plaintext of new ReadAhead(ahead, (segment) => this.#segment(segment, either)).read(
+        first,
+        last,
+      )) {
         await this.#prove();
-        const offset = segment * segmentSize;
         yield plaintext.subarray(Math.max(0, range.begin - offset), end - offset);
+        offset += segmentSize;
       }
     } finally {
       stopped.abort();
@@ -111,12 +113,6 @@ export class VersionReader {
     const parts: Uint8Array[] = [];
     for await (const part of this.read(range, signal)) parts.push(part);
     return concat(...parts);
-  }
-
-  #startSegment(segment: number, signal: AbortSignal): Promise<Uint8Array> {
-    const fetch = this.#segment(segment, signal);
-    fetch.catch(() => undefined); // handled when it is awaited, or given up with the others
-    return fetch;
   }
 
   async #segment(segment: number, signal: AbortSignal): Promise<Uint8Array> {

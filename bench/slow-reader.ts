@@ -1,0 +1,84 @@
+/**
+ * How much memory does a gateway take while a large file streams to a reader that is slow?
+ *
+ *     node dist/bench/slow-reader.js [--size MIB] [--rate BYTES] [--seconds S]
+ *
+ * Ten storage nodes and a gateway, 3-of-10, over HTTPS on this machine. The file is stored first and the gateway started
+ * anew, so that its record of the most that it held is that of the reading alone. The reader takes `rate` bytes a second, by
+ * leaving what comes in the socket until it is due; it compares what it got with what was stored, by a hash, as far as it
+ * read. All of 1 GiB at 512 kB/s takes 35 minutes: --seconds ends it earlier, and 0 never. Prints one JSON line.
+ */
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { get } from 'node:http';
+import type { IncomingMessage } from 'node:http';
+import { performance } from 'node:perf_hooks';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { ProcessGrid } from '#test/fixtures/process-grid.js';
+import type { Program } from '#test/fixtures/process-grid.js';
+import { memoryOf } from './process-memory.js';
+import { putRandomFile } from './random-file.js';
+import { printResult } from './report.js';
+
+const { values } = parseArgs({
+  options: {
+    size: { type: 'string', default: '1024' },
+    rate: { type: 'string', default: '512000' },
+    seconds: { type: 'string', default: '120' },
+  },
+});
+const MEBIBYTE = 1_048_576;
+const sizeBytes = Math.round(Number(values.size) * MEBIBYTE);
+const rate = Number(values.rate);
+const secondsMax = Number(values.seconds) > 0 ? Number(values.seconds) : Infinity;
+
+/** Reads at the rate until it is over. @returns how many bytes came, and their hash. */
+async function readSlowly(url: string): Promise<{ readonly bytes: number; readonly digest: string }> {
+  const [reply] = (await once(get(url), 'response')) as [IncomingMessage];
+  if (reply.statusCode !== 200) throw new Error(`GET gave ${String(reply.statusCode)}`);
+  const hash = createHash('sha256');
+  const beginMs = performance.now();
+  let bytes = 0;
+  for await (const piece of reply as AsyncIterable<Buffer>) {
+    hash.update(piece);
+    bytes += piece.length;
+    const elapsedMs = performance.now() - beginMs;
+    if (elapsedMs > 1000 * secondsMax) break;
+    const dueMs = (1000 * bytes) / rate;
+    if (dueMs > elapsedMs) await sleep(dueMs - elapsedMs);
+  }
+  return { bytes, digest: hash.digest('hex') };
+}
+
+const grid = await ProcessGrid.start({
+  storage: Array<Program>(10).fill('ours'),
+  gateways: ['ours'],
+  encoding: { needed: 3, happy: 7, total: 10 },
+});
+try {
+  const gateway = grid.gateway('ours');
+  const stored = await putRandomFile(await gateway.url(), sizeBytes);
+  await gateway.stop();
+  await gateway.start();
+  await grid.connected(gateway);
+  const url = `${await gateway.url()}uri/${encodeURIComponent(stored.capability)}`;
+  const idleMiB = await memoryOf(gateway, 'VmRSS');
+  const beginMs = performance.now();
+  const { bytes, digest } = await readSlowly(url);
+  const seconds = (performance.now() - beginMs) / 1000;
+  const [nowMiB, peakMiB] = [await memoryOf(gateway, 'VmRSS'), await memoryOf(gateway, 'VmHWM')];
+  if (digest !== stored.digestOf(bytes)) throw new Error('other bytes came');
+  printResult({
+    question: 'slow reader',
+    sizeMiB: sizeBytes / MEBIBYTE,
+    readMiB: bytes / MEBIBYTE,
+    seconds,
+    rate,
+    idleMiB,
+    nowMiB,
+    peakMiB,
+  });
+} finally {
+  await grid.stop();
+}
