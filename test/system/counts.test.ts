@@ -198,8 +198,8 @@ const works: readonly Work[] = [
   },
   {
     name: 'change 100 B of MDMF',
-    roundTrips: 4,
-    requests: { readMutable: 12, readTestWrite: 10 },
+    roundTrips: 3,
+    requests: { readMutable: 9, readTestWrite: 10 },
     syncs: { fdatasync: 10, fsync: 10 },
     why: 'the records of the changed segment and the hashes beside them from three shares; the first server, all others',
     run: async (ask, kept) => {

@@ -20,6 +20,7 @@ import { encodeMutableHeader, layoutShare } from '#core/mutable/share.js';
 import type { ShareLayout } from '#core/mutable/share.js';
 import { encodeCheckstring, mutableParameters } from '#core/mutable/version.js';
 import type { MutableVersion } from '#core/mutable/version.js';
+import type { ByteRange } from '#wire/storage.js';
 import { withDeadline } from '../deadline.js';
 import type { Placement } from './goal.js';
 import type { MutableContext } from './mutable-context.js';
@@ -138,22 +139,15 @@ async function readRecordHashes({ context, found, signal }: UpdateRequest): Prom
 }
 
 /** Encodes the segments that the change touches, with what of the old contents is in them. */
-async function encodeChanged(
-  { bytes, context, found, keys, offset, reader, signal }: UpdateRequest,
-  numbers: MutableVersion,
-): Promise<ChangedSegments> {
+async function encodeChanged(request: UpdateRequest, numbers: MutableVersion): Promise<ChangedSegments> {
+  const { bytes, context, found, keys, offset } = request;
   const { crypto, random } = context;
   const { needed, segmentSize, total } = found.version;
   const file = mutableParameters(numbers);
   const first = Math.floor(offset / segmentSize);
   const last = Math.floor((offset + bytes.length - 1) / segmentSize);
-  const begin = first * segmentSize;
   const end = last * segmentSize + segmentSizeOf(file, last);
-  const plaintext = concat(
-    await reader.bytes({ begin, end: offset }, signal),
-    bytes,
-    await reader.bytes({ begin: offset + bytes.length, end }, signal),
-  );
+  const plaintext = await readAround(request, { begin: first * segmentSize, end }, first === last);
   const segments = {
     crypto,
     codec: createErasureCodec(needed, total),
@@ -172,6 +166,24 @@ async function encodeChanged(
     return records;
   };
   return { first, records: await takeSteps(context.clock, encode()) };
+}
+
+/** The new contents of `range`, in which the change lies. @param isOneSegment - whether all of it is one segment. */
+async function readAround(
+  { bytes, offset, reader, signal }: UpdateRequest,
+  range: ByteRange,
+  isOneSegment: boolean,
+): Promise<Uint8Array> {
+  const before = { begin: range.begin, end: offset };
+  const after = { begin: offset + bytes.length, end: range.end };
+  const isAmidst = before.begin < before.end && after.begin < after.end;
+  const ranges = isOneSegment && isAmidst ? [range] : [before, after];
+  const contents = new Uint8Array(range.end - range.begin);
+  const read = async ({ begin, end }: ByteRange): Promise<void> =>
+    contents.set(await reader.bytes({ begin, end }, signal), begin - range.begin);
+  await Promise.all(ranges.map(read));
+  contents.set(bytes, offset - range.begin);
+  return contents;
 }
 
 function* hashesAfter(
