@@ -108,6 +108,14 @@ const benchmarks: readonly Benchmark[] = [
       '2 GiB go up and down through one gateway, 3-of-10 on ten storage nodes: the most that each process held.',
   },
   {
+    title: 'Slow reader',
+    program: 'slow-reader',
+    args: [],
+    explanation:
+      'What a gateway holds while 1 GiB streams to a reader that takes 512 kB a second, sampled ten times a second: the median ' +
+      'and the most; and before that, when it was just started, what it held and the most that it had held.',
+  },
+  {
     title: 'One storage node',
     program: 'storage-node',
     args: [],
