@@ -3,6 +3,7 @@
  * helpers and clients that die, lie or ask too much.
  */
 import t from 'tap';
+import { formatBase32 } from '#core/base32.js';
 import { concat, equalBytes } from '#core/bytes.js';
 import { deriveImmutableStorageIndex } from '#core/derive.js';
 import { TahoeError } from '#core/errors.js';
@@ -69,6 +70,22 @@ t.test('a file is the same through a helper, and again it is there already', asy
   });
   t.equal((await user.upload(seededBytes('literal', 55))).capability.kind, 'lit');
   t.equal((await world.figures())['upload_requests'], 10, 'a literal goes nowhere');
+});
+
+t.test('what it holds of a file that is in the grid goes when it is asked for that', async (t) => {
+  const world = new HelperGrid();
+  const user = await world.user();
+  const { capability } = await user.upload(content);
+  if (capability.kind !== 'chk') throw new Error('a file of shares');
+  const name = formatBase32(deriveImmutableStorageIndex(crypto, capability.readKey));
+  // As if it had died before it removed the one, and as if another client had brought the other.
+  world.files.whole.set(name, content);
+  world.files.incoming.set(name, content.subarray(0, 100));
+  t.match(await user.upload(content), { pushedShares: 0 });
+  t.equal((await world.files.sizes()).size, 0);
+  world.files.whole.set(name, content);
+  world.files.remove = () => Promise.reject(new TahoeError('ERR_FILE', { file: name, reason: 'EIO' }));
+  t.match(await user.upload(content), { pushedShares: 0 }, 'it does not depend on that');
 });
 
 t.test('what it says of itself', async (t) => {

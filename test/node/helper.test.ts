@@ -59,8 +59,10 @@ t.test('what comes in is gone on with: all of it in one run, what was surely syn
   t.ok(equalBytes((await whole?.read(5, 100)) ?? new Uint8Array(0), bytes.subarray(5, 105)));
   await t.rejects(async () => whole?.read(bytes.length - 1, 2), { code: 'ERR_DISK' });
   await whole?.close();
-  await next.removeWhole(storageIndex);
+  await (await next.openIncoming(storageIndex, bytes.length)).close();
+  await next.remove(storageIndex);
   t.equal(await next.openWhole(storageIndex), undefined);
+  t.equal((await next.sizes()).size, 0, 'what was begun is gone too');
 });
 
 t.test('a boundary that was reached may not be synced; what is too long is begun anew', async (t) => {

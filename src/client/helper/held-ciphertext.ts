@@ -1,7 +1,9 @@
 /**
- * The ciphertext that a helper holds, as it needs it: files named by storage index that come in, and that are whole. Types only;
+ * The ciphertext that a helper holds, as it needs it: files named by storage index that come in, and that are whole.
  * node/helper/helper-files.ts has them on the disk.
  */
+import type { Log } from '#core/environment.js';
+import { reasonOf } from '#core/errors.js';
 
 /** A file that comes in. It must be closed. */
 export interface IncomingCiphertext {
@@ -41,10 +43,19 @@ export interface HeldFiles {
   openIncoming(storageIndex: Uint8Array, sizeMax: number): Promise<IncomingCiphertext>;
   /** @returns undefined where there is none. @throws ERR_FILE. */
   openWhole(storageIndex: Uint8Array): Promise<WholeCiphertext | undefined>;
-  /** Removes the whole file. @throws ERR_FILE. */
-  removeWhole(storageIndex: Uint8Array): Promise<void>;
+  /** Removes what is held of a file, whole or not. @throws ERR_FILE. */
+  remove(storageIndex: Uint8Array): Promise<void>;
   /** What each storage index takes, in base32, in bytes. @throws ERR_FILE. */
   sizes(): Promise<ReadonlyMap<string, number>>;
   /** @throws ERR_FILE. */
   figures(): Promise<{ readonly incoming: HeldFigures; readonly encoding: HeldFigures }>;
+}
+
+/** Removes what is held of a file that is in the grid. Never throws: what cannot be removed now goes when it is old. */
+export async function letGo(files: HeldFiles, log: Log, storageIndex: Uint8Array): Promise<void> {
+  try {
+    await files.remove(storageIndex);
+  } catch (error) {
+    log.warn('ciphertext not removed', { reason: reasonOf(error) });
+  }
 }

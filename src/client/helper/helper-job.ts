@@ -12,7 +12,7 @@
 import { formatBase32 } from '#core/base32.js';
 import { concealed } from '#core/capability/types.js';
 import type { ChkVerifyCapability } from '#core/capability/types.js';
-import { reasonOf, TahoeError } from '#core/errors.js';
+import { TahoeError } from '#core/errors.js';
 import { parametersOf } from '#core/immutable/parameters.js';
 import type { FileParameters } from '#core/immutable/parameters.js';
 import { READ_SIZE_MAX, uebFieldsOf } from '#wire/foolscap/upload-helper.js';
@@ -24,6 +24,7 @@ import { sendFile } from '../upload/send-file.js';
 import type { SendContext } from '../upload/send-file.js';
 import { CiphertextReaders } from './ciphertext-readers.js';
 import type { CiphertextSource } from './ciphertext-source.js';
+import { letGo } from './held-ciphertext.js';
 import type { HeldFiles, WholeCiphertext } from './held-ciphertext.js';
 
 /** The largest file, in bytes. */
@@ -103,18 +104,8 @@ export class HelperJob {
         await whole.close();
       }
     } finally {
-      if (this.#isDone) await this.#remove();
+      if (this.#isDone) await letGo(this.#context.files, this.#context.log, this.storageIndex);
       reserved.delete(name);
-    }
-  }
-
-  /** What was sent is no longer needed. A file that cannot be removed now goes when it is old. */
-  async #remove(): Promise<void> {
-    const { files, log } = this.#context;
-    try {
-      await files.removeWhole(this.storageIndex);
-    } catch (error) {
-      log.warn('ciphertext not removed', { reason: reasonOf(error) });
     }
   }
 
@@ -134,7 +125,7 @@ export class HelperJob {
     if (there?.size === size) return there;
     if (there !== undefined) {
       await there.close();
-      await files.removeWhole(this.storageIndex);
+      await files.remove(this.storageIndex);
     }
     await this.#fetchRest(size);
     const whole = await files.openWhole(this.storageIndex);

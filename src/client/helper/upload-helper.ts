@@ -14,6 +14,7 @@ import { Places } from '../places.js';
 import type { SendContext } from '../upload/send-file.js';
 import type { CiphertextSource } from './ciphertext-source.js';
 import { lookForFile } from './grid-look.js';
+import { letGo } from './held-ciphertext.js';
 import type { HeldFiles } from './held-ciphertext.js';
 import { HelperJob } from './helper-job.js';
 import type { HelperCounter, JobContext, JobOutcome } from './helper-job.js';
@@ -115,6 +116,8 @@ export class UploadHelper {
     const results = this.#jobs.has(name) ? undefined : await this.#look(storageIndex);
     if (results !== undefined) {
       this.#context.count('upload_already_present', 1);
+      // A helper that died between storing a file and removing what it held of it still holds that.
+      if (!this.#jobs.has(name)) await letGo(this.#options.files, this.#options.log, storageIndex);
       return results;
     }
     // The one under way: its end counts for who comes too late to be part of it.

@@ -94,8 +94,10 @@ export class HelperFiles implements HeldFiles {
     }
   }
 
-  async removeWhole(storageIndex: Uint8Array): Promise<void> {
-    await removed(join(this.#encoding, formatBase32(storageIndex)));
+  async remove(storageIndex: Uint8Array): Promise<void> {
+    const name = formatBase32(storageIndex);
+    for (const directory of [this.#incoming, this.#encoding]) await removed(join(directory, name));
+    this.#own.delete(name);
   }
 
   async sizes(): Promise<ReadonlyMap<string, number>> {
