@@ -164,7 +164,8 @@ t.test('too few servers, a full spool, a fault of ours: statuses that tell them 
 });
 
 t.test('a file that breaks off in the middle is cut, never ended as if it were whole', async (t) => {
-  const grid = new MemoryGrid(3, { needed: 1, happy: 1, total: 1, segmentSizeMax: 10_000 });
+  // The first span has 64 segments.
+  const grid = new MemoryGrid(3, { needed: 1, happy: 1, total: 1, segmentSizeMax: 1_000 });
   const capability = dangerouslyFormatCapability(await grid.uploadChk(plaintext));
   for (const server of grid.servers) {
     const read = server.read.bind(server);

@@ -24,8 +24,10 @@ import type { ByteRange } from '#wire/storage.js';
 import type { StorageServer } from '../storage-server.js';
 import { ReadAhead } from './read-ahead.js';
 import { ShareRace } from './share-race.js';
+import { segmentsOf, SpanCut } from './spans.js';
+import type { Span } from './spans.js';
 
-/** How many bytes of segments are fetched ahead of a reader that is fast; at least two segments are. */
+/** How many bytes of segments are fetched ahead of a reader that is fast; at least two spans are. */
 const READ_AHEAD_SIZE = 8_388_608;
 /** A segment must fit in memory a few times over; writers use 1 MiB. In bytes. */
 const SEGMENT_SIZE_MAX = 67_108_864;
@@ -46,7 +48,7 @@ export interface DownloadContext {
 
 /** What there is to choose of reading. */
 export interface ReadOptions {
-  /** How many bytes of segments may be fetched ahead of the reader; at least two segments are. */
+  /** How many bytes of segments may be fetched ahead of the reader; at least two spans are. */
   readonly readAheadSize?: number;
 }
 
@@ -106,14 +108,14 @@ export class ImmutableReader {
     setMaxListeners(0, either); // every segment that is fetched listens
     try {
       const { file } = await this.#opened(either);
-      const last = Math.floor((range.end - 1) / file.segmentSize);
       const first = Math.floor(range.begin / file.segmentSize);
-      const aheadCount = Math.floor(this.#readAheadSize / file.segmentSize);
-      const ahead = new ReadAhead(aheadCount, (segment) => this.#segment(segment, either));
+      const last = Math.floor((range.end - 1) / file.segmentSize);
+      const cut = new SpanCut({ first, last }, file.segmentSize);
+      const ahead = new ReadAhead(cut.countIn(this.#readAheadSize), (index) => this.#span(cut.at(index), either));
       let offset = first * file.segmentSize;
-      for await (const pieces of ahead.read(first, last)) {
+      for await (const pieces of ahead.read(0, cut.count - 1)) {
         yield* clip(pieces, offset, range);
-        offset += file.segmentSize;
+        offset += sizeOf(pieces);
       }
     } finally {
       stopped.abort();
@@ -130,20 +132,23 @@ export class ImmutableReader {
     this.#closed.abort();
   }
 
-  async #segment(segment: number, signal: AbortSignal): Promise<Uint8Array[]> {
+  async #span(span: Span, signal: AbortSignal): Promise<Uint8Array[]> {
     const { file, ueb, codec, crypttextTree } = await this.#opened(signal);
-    const [answers, segmentHash] = await Promise.all([
-      this.#race.collect(file.needed, (reader, ended) => reader.block(file, ueb, segment, ended), signal),
-      this.#segmentHash(crypttextTree, segment, signal),
+    const segments = segmentsOf(span);
+    const [answers, segmentHashes] = await Promise.all([
+      this.#race.collect(file.needed, (reader, ended) => reader.blocks(file, ueb, span, ended), signal),
+      Promise.all(segments.map((segment) => this.#segmentHash(crypttextTree, segment, signal))),
     ]);
-    const blocks = answers.map(({ shareNumber, value }) => ({ shareNumber, block: value }));
     const { crypto, discarded } = this.#context;
-    discarded?.(ARRAYS_PER_SEGMENT * file.segmentSize);
+    discarded?.(ARRAYS_PER_SEGMENT * file.segmentSize * segments.length);
     const capability = this.#capability;
-    const proven = { number: segment, segmentHash };
-    return capability.kind === 'chk'
-      ? decodeSegment(crypto, codec, file, { ...proven, readKey: capability.readKey }, blocks)
-      : decodeCiphertext(crypto, codec, file, proven, blocks);
+    return segmentHashes.flatMap((segmentHash, i) => {
+      const blocks = answers.map(({ shareNumber, value }) => ({ shareNumber, block: value[i] ?? new Uint8Array(0) }));
+      const proven = { number: span.first + i, segmentHash };
+      return capability.kind === 'chk'
+        ? decodeSegment(crypto, codec, file, { ...proven, readKey: capability.readKey }, blocks)
+        : decodeCiphertext(crypto, codec, file, proven, blocks);
+    });
   }
 
   async #segmentHash(tree: MerkleVerifier, segment: number, signal: AbortSignal): Promise<Uint8Array> {
@@ -203,4 +208,8 @@ function* clip(pieces: readonly Uint8Array[], offset: number, range: ByteRange):
     if (from < to) yield piece.subarray(from, to);
     begin += piece.length;
   }
+}
+
+function sizeOf(pieces: readonly Uint8Array[]): number {
+  return pieces.reduce((sum, piece) => sum + piece.length, 0);
 }

@@ -26,6 +26,8 @@ import { MerkleVerifier, NODE_SIZE, verifyMerklePath } from '#core/merkle.js';
 import type { NodeRun } from '#core/merkle.js';
 import type { ShareEdges } from '#wire/immutable-beginnings.js';
 import type { StorageServer } from '../storage-server.js';
+import { segmentsOf } from './spans.js';
+import type { Span } from './spans.js';
 import { SPECULATION_SIZE, speculativeRanges } from './speculation.js';
 
 /** For one of the small reads that open a share. */
@@ -89,23 +91,23 @@ export class ShareReader {
   }
 
   /**
-   * Block `segment` of this share.
+   * The blocks of the segments of `span`, in order.
    * @param ueb - the file's, proven.
-   * @throws as `uebBytes`, and ERR_HASH when the block or a hash above it was changed.
+   * @throws as `uebBytes`, and ERR_HASH when one of them or a hash above it was changed.
    */
-  async block(file: FileParameters, ueb: Ueb, segment: number, signal: AbortSignal): Promise<Uint8Array> {
-    const { crypto } = this.#options;
+  async blocks(file: FileParameters, ueb: Ueb, span: Span, signal: AbortSignal): Promise<Uint8Array[]> {
     const { offsets } = await this.layout();
-    const begin = offsets.data + segment * file.blockSize;
-    const [block, tree] = await Promise.all([
-      this.bytes(begin, begin + blockSizeOf(file, segment), signal),
-      this.#provenBlockTree(file, ueb, segment),
-    ]);
-    const hash = tree.leafHash(segment);
-    if (hash === undefined || !equalBytes(deriveBlockHash(crypto, block), hash)) {
-      throw new TahoeError('ERR_HASH', { what: `block ${String(segment)}` });
-    }
-    return block;
+    const begin = offsets.data + span.first * file.blockSize;
+    const end = offsets.data + span.last * file.blockSize + blockSizeOf(file, span.last);
+    const [bytes, tree] = await Promise.all([this.bytes(begin, end, signal), this.#provenBlockTree(file, ueb, span)]);
+    return segmentsOf(span).map((segment, i) => {
+      const block = bytes.subarray(i * file.blockSize, (i + 1) * file.blockSize);
+      const hash = tree.leafHash(segment);
+      if (hash === undefined || !equalBytes(deriveBlockHash(this.#options.crypto, block), hash)) {
+        throw new TahoeError('ERR_HASH', { what: `block ${String(segment)}` });
+      }
+      return block;
+    });
   }
 
   /**
@@ -118,12 +120,12 @@ export class ShareReader {
     if (tree.leafHash(segment) === undefined) throw new TahoeError('ERR_HASH', { what: 'the crypttext hash tree' });
   }
 
-  #provenBlockTree(file: FileParameters, ueb: Ueb, segment: number): Promise<MerkleVerifier> {
+  #provenBlockTree(file: FileParameters, ueb: Ueb, span: Span): Promise<MerkleVerifier> {
     const proven = this.#treeQueue.then(async () => {
       const { offsets } = await this.layout();
       this.#blockTree ??= this.openBlockTree(file, ueb);
       const tree = await this.#blockTree;
-      await this.#feed(tree, segment, offsets.blockHashes);
+      for (const segment of segmentsOf(span)) await this.#feed(tree, segment, offsets.blockHashes);
       return tree;
     });
     this.#treeQueue = proven.catch(() => undefined);

@@ -16,6 +16,9 @@ import { decodeMutableHeader, MUTABLE_HEADER_SIZE_MAX } from '#core/mutable/layo
 import type { MutableHeader, Section } from '#core/mutable/layout.js';
 import { hashRecordSteps, recordRange, STEP_SIZE } from '#core/mutable/segments.js';
 import { encodeCheckstring, MUTABLE_SEGMENT_SIZE_MAX, mutableParameters } from '#core/mutable/version.js';
+import type { ByteRange } from '#wire/storage.js';
+import { segmentsOf } from '../download/spans.js';
+import type { Span } from '../download/spans.js';
 import type { StorageServer } from '../storage-server.js';
 import { Turns } from './take-steps.js';
 
@@ -82,22 +85,29 @@ export class MutableShareReader {
   }
 
   /**
-   * The record of `segment`: the block, in MDMF behind its salt.
-   * @throws ERR_HASH when it, or a hash above it, was changed; ERR_SHARE_LAYOUT when it is not where it should be;
+   * The records of the segments of `span`: each a block, in MDMF behind its salt.
+   * @throws ERR_HASH when one, or a hash above it, was changed; ERR_SHARE_LAYOUT when it is not where it should be;
    *   ERR_NO_SUCH_SHARE when the share is gone; what the server's `readMutable` throws.
    */
-  async record(segment: number, signal: AbortSignal): Promise<Uint8Array> {
-    const { begin, end } = recordRange(this.header.format, this.file, segment);
-    const [record, tree] = await Promise.all([
+  async records(span: Span, signal: AbortSignal): Promise<Uint8Array[]> {
+    const rangeOf = (segment: number): ByteRange => recordRange(this.header.format, this.file, segment);
+    const [{ begin }, { end }] = [rangeOf(span.first), rangeOf(span.last)];
+    const [bytes, tree] = await Promise.all([
       this.#within('blocks', this.header.sections.blocks, begin, end, signal),
-      this.#provenTree(segment, signal),
+      this.#provenTree(span, signal),
     ]);
-    const hash = tree.leafHash(segment);
-    const found = await this.#turns.take(hashRecordSteps(this.#options.crypto, record), STEP_SIZE);
-    if (hash === undefined || !equalBytes(found, hash)) {
-      throw new TahoeError('ERR_HASH', { what: `block ${String(segment)}` });
+    const records = segmentsOf(span).map((segment) => {
+      const range = rangeOf(segment);
+      return bytes.subarray(range.begin - begin, range.end - begin);
+    });
+    for (const [i, record] of records.entries()) {
+      const hash = tree.leafHash(span.first + i);
+      const found = await this.#turns.take(hashRecordSteps(this.#options.crypto, record), STEP_SIZE);
+      if (hash === undefined || !equalBytes(found, hash)) {
+        throw new TahoeError('ERR_HASH', { what: `block ${String(span.first + i)}` });
+      }
     }
-    return record;
+    return records;
   }
 
   /**
@@ -110,11 +120,11 @@ export class MutableShareReader {
     if (size > TREE_SIZE_MAX) throw new TahoeError('ERR_TOO_LARGE', { what: 'hash tree', limitBytes: TREE_SIZE_MAX });
     const hashes: Uint8Array[] = [];
     for (let segment = 0; segment < segmentCount; segment++) {
-      const hash = (await this.#provenTree(segment, signal)).leafHash(segment);
+      const hash = (await this.#provenTree({ first: segment, last: segment }, signal)).leafHash(segment);
       if (hash === undefined) throw new TahoeError('ERR_HASH', { what: 'the block hash tree' });
       hashes.push(hash);
     }
-    if (segmentCount === 0) await this.#provenTree(0, signal);
+    if (segmentCount === 0) await this.#provenTree({ first: 0, last: 0 }, signal);
     return hashes;
   }
 
@@ -156,10 +166,10 @@ export class MutableShareReader {
   }
 
   /** One after the other, so that no node is fetched twice. */
-  #provenTree(segment: number, signal: AbortSignal): Promise<MerkleVerifier> {
+  #provenTree(span: Span, signal: AbortSignal): Promise<MerkleVerifier> {
     const proven = this.#treeQueue.then(async () => {
       const tree = await this.#openedTree(signal);
-      await this.#feed(tree, segment, signal);
+      for (const segment of segmentsOf(span)) await this.#feed(tree, segment, signal);
       return tree;
     });
     this.#treeQueue = proven.catch(() => undefined);

@@ -16,14 +16,18 @@ import { mutableParameters, nameVersion } from '#core/mutable/version.js';
 import type { MutableVersion } from '#core/mutable/version.js';
 import type { ByteRange } from '#wire/storage.js';
 import { ReadAhead } from '../download/read-ahead.js';
+import { segmentsOf, SpanCut } from '../download/spans.js';
+import type { Span } from '../download/spans.js';
 import { BlockRace } from './block-race.js';
 import type { MutableContext } from './mutable-context.js';
 import type { FoundVersion, Servermap } from './servermap.js';
 import type { MutableShareReader } from './share-reader.js';
 import { Turns } from './take-steps.js';
 
-/** How many bytes of segments are fetched ahead of the reader; at least two segments are. */
+/** How many bytes of segments are fetched ahead of a reader that is fast; at least two spans are. */
 const READ_AHEAD_SIZE = 2_097_152;
+/** How much is fetched with one request to each share, in bytes of contents. */
+const SPAN_SIZE = 524_288;
 
 /** What is read, and with which key. */
 export interface VersionReaderOptions {
@@ -91,17 +95,17 @@ export class VersionReader {
     setMaxListeners(0, either);
     const { segmentSize } = this.#file;
     try {
-      const last = Math.floor((end - 1) / segmentSize);
-      const ahead = Math.max(2, Math.floor(READ_AHEAD_SIZE / segmentSize));
       const first = Math.floor(range.begin / segmentSize);
+      const last = Math.floor((end - 1) / segmentSize);
+      const cut = new SpanCut({ first, last }, segmentSize, SPAN_SIZE);
+      const ahead = new ReadAhead(cut.countIn(READ_AHEAD_SIZE), (index) => this.#span(cut.at(index), either));
       let offset = first * segmentSize;
-      for await (const plaintext of new ReadAhead(ahead, (segment) => this.#segment(segment, either)).read(
-        first,
-        last,
-      )) {
+      for await (const segments of ahead.read(0, cut.count - 1)) {
         await this.#prove();
-        yield plaintext.subarray(Math.max(0, range.begin - offset), end - offset);
-        offset += segmentSize;
+        for (const plaintext of segments) {
+          yield plaintext.subarray(Math.max(0, range.begin - offset), end - offset);
+          offset += segmentSize;
+        }
       }
     } finally {
       stopped.abort();
@@ -115,17 +119,21 @@ export class VersionReader {
     return concat(...parts);
   }
 
-  async #segment(segment: number, signal: AbortSignal): Promise<Uint8Array> {
-    const { needed } = this.version;
-    const answers = await this.#race.collect(
-      needed,
-      blockSizeOf(this.#file, segment),
-      (share, ended) => share.record(segment, ended),
-      signal,
-    );
-    const records = answers.map(({ share, value }) => ({ shareNumber: share.shareNumber, record: value }));
-    const steps = decodeMutableSegmentSteps(this.#segments, segment, records, this.version.salt);
-    return this.#turns.take(steps, Math.min(STEP_SIZE, this.#file.segmentSize));
+  async #span(span: Span, signal: AbortSignal): Promise<Uint8Array[]> {
+    const { needed, salt } = this.version;
+    const segments = segmentsOf(span);
+    const size = segments.reduce((sum, segment) => sum + blockSizeOf(this.#file, segment), 0);
+    const answers = await this.#race.collect(needed, size, (share, ended) => share.records(span, ended), signal);
+    const contents: Uint8Array[] = [];
+    for (const [i, segment] of segments.entries()) {
+      const records = answers.map(({ share, value }) => ({
+        shareNumber: share.shareNumber,
+        record: value[i] ?? new Uint8Array(0),
+      }));
+      const steps = decodeMutableSegmentSteps(this.#segments, segment, records, salt);
+      contents.push(await this.#turns.take(steps, Math.min(STEP_SIZE, this.#file.segmentSize)));
+    }
+    return contents;
   }
 
   async #prove(): Promise<void> {
