@@ -4,9 +4,9 @@
  *     node dist/bench/slow-reader.js [--size MIB] [--rate BYTES] [--seconds S]
  *
  * Ten storage nodes and a gateway, 3-of-10, over HTTPS on this machine. The file is stored first and the gateway started
- * anew; what it holds is sampled ten times a second. The reader takes `rate` bytes a second, by
- * leaving what comes in the socket until it is due; it compares what it got with what was stored, by a hash, as far as it
- * read. All of 1 GiB at 512 kB/s takes 35 minutes: --seconds ends it earlier, and 0 never. Prints one JSON line.
+ * anew; what it holds is sampled ten times a second. The reader takes `rate` bytes a second, by leaving what comes in the
+ * socket until it is due; it compares what it got with what was stored, by a hash, as far as it read. All of 1 GiB at
+ * 512 kB/s takes 35 minutes: --seconds ends it earlier, and 0 never. Prints one JSON line.
  */
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
@@ -67,7 +67,9 @@ try {
   const [idleMiB, startMiB] = [await memoryOf(gateway, 'VmRSS'), await memoryOf(gateway, 'VmHWM')];
   const samples: number[] = [];
   const timer = setInterval(() => {
-    void memoryOf(gateway, 'VmRSS').then((sample) => samples.push(sample));
+    memoryOf(gateway, 'VmRSS')
+      .then((sample) => samples.push(sample))
+      .catch(() => undefined);
   }, SAMPLE_INTERVAL_MS);
   const beginMs = performance.now();
   const { bytes, digest } = await readSlowly(url).finally(() => {

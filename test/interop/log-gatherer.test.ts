@@ -5,7 +5,7 @@
 import { execFileSync, spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import t from 'tap';
 import type { Test } from 'tap';
@@ -29,6 +29,9 @@ const options = { skip: hasReference ? false : 'no reference', timeout: 120_000 
 const tool = (name: string): string => join(dirname(referenceCommand), name);
 const flogtool = (directory: string, ...words: string[]): string =>
   execFileSync(tool('flogtool'), words, { cwd: directory, encoding: 'utf8', maxBuffer: 1 << 28 });
+/** How the names end of a file that a gatherer writes, and of one that it did not come to close: the one sorts after the other. */
+const OPEN_FLOG = '---to-present.flog';
+const KILLED_FLOG = '---killed.flog';
 /** Python keeps what it prints into a pipe. */
 const env = { ...process.env, PYTHONUNBUFFERED: '1' };
 
@@ -65,7 +68,8 @@ async function startGatherer(t: Test, kind: 'create-gatherer' | 'create-incident
     child.kill('SIGKILL');
     await ended;
     // Its file is named after the second in which it started: in the same one it would go on in the midst of the old.
-    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    const open = (await readdir(directory)).filter((name) => name.endsWith(OPEN_FLOG));
+    for (const name of open) await rename(join(directory, name), join(directory, name.replace(OPEN_FLOG, KILLED_FLOG)));
   };
   const start = async (): Promise<void> => {
     child = spawn(tool('twistd'), ['--nodaemon', '--pidfile=', '-y', 'gatherer.tac'], { cwd: directory, env });

@@ -11,7 +11,7 @@ interface Fetch<Item> {
   isThere: boolean;
 }
 
-/** How far ahead. */
+/** Items that are known by their numbers, and fetched ahead of whoever reads them. */
 export class ReadAhead<Item> {
   readonly #countMax: number;
   readonly #fetch: (number: number) => Promise<Item>;
