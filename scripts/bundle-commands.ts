@@ -7,7 +7,7 @@
  * What the commands share is a file of its own; packages and the other commands are loaded from where they are.
  * @see src/cli/main.ts, which uses them while they are no older than the modules
  */
-import { readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { rollup } from '@rollup/wasm-node';
@@ -49,7 +49,6 @@ const ours: Plugin = {
   },
 };
 
-rmSync(directory, { recursive: true, force: true });
 const bundle = await rollup({
   input: join(root, 'dist/src/cli/command-line.js'),
   plugins: [ours],
@@ -57,7 +56,7 @@ const bundle = await rollup({
     throw new Error(message);
   },
 });
-await bundle.write({
+const { output } = await bundle.generate({
   dir: directory,
   format: 'cjs',
   entryFileNames: '[name].cjs',
@@ -65,3 +64,18 @@ await bundle.write({
   paths: (id) => (id.startsWith(root) ? relative(directory, id) : id),
 });
 await bundle.close();
+
+/** Puts a file there whole: a command that starts meanwhile finds the old one or the new one. */
+function place(name: string, text: string): void {
+  const draft = join(directory, `${name}.${String(process.pid)}.new`);
+  writeFileSync(draft, text);
+  renameSync(draft, join(directory, name));
+}
+
+// What the entry asks for is there before the entry is, and what the old one asked for goes after it.
+mkdirSync(directory, { recursive: true });
+const parts = output.filter((part) => part.type === 'chunk').sort((a, b) => Number(a.isEntry) - Number(b.isEntry));
+for (const { fileName, code } of parts) place(fileName, code);
+const names = new Set(parts.map(({ fileName }) => fileName));
+const old = readdirSync(directory).filter((name) => name.endsWith('.cjs') && !names.has(name));
+for (const name of old) rmSync(join(directory, name), { force: true });

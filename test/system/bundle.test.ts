@@ -2,7 +2,7 @@
  * The everyday commands in a few files: used while they are no older than the modules they were made of.
  */
 import { execFile } from 'node:child_process';
-import { copyFile, mkdir, rm, utimes, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -34,8 +34,21 @@ t.test('the newer of both is loaded', async (t) => {
   t.equal(await loaded(), 'modules', 'and not one that is missing');
 });
 
-t.test('the commands in it are whole, and others are found', async (t) => {
+t.test('a command that starts while it is made anew finds the old one or the new one', async (t) => {
   await run(process.execPath, [bundler]);
+  const entry = fileURLToPath(new URL('../../src/cli/bundle/command-line.cjs', import.meta.url));
+  const { ino } = await stat(entry);
+  const text = await readFile(entry, 'utf8');
+  let bundling = true;
+  const bundled = run(process.execPath, [bundler]).finally(() => (bundling = false));
+  let whole = true;
+  while (bundling && whole) whole = (await readFile(entry, 'utf8').catch(() => '')) === text;
+  t.ok(whole, 'never gone, and never a part of it');
+  await bundled;
+  t.not((await stat(entry)).ino, ino, 'and it was made anew');
+});
+
+t.test('the commands in it are whole, and others are found', async (t) => {
   const answer = async (...words: string[]): Promise<{ stdout: string; stderr: string }> =>
     run(process.execPath, [main, ...words], { env: { ...process.env, NODE_DEBUG: 'module' } });
   const { stdout, stderr } = await answer('backup', '--help');
