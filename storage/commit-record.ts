@@ -7,13 +7,7 @@
  * twice, one line each: a record that is damaged in any bit is noticed.
  */
 import { equalBytes, fromUtf8 } from '#core/bytes.js';
-
-/** What tells one file from another: inode, size in bytes, time of the last write in milliseconds. */
-export interface FileMark {
-  readonly ino: number;
-  readonly size: number;
-  readonly mtimeMs: number;
-}
+import type { FileMark } from './file-mark.js';
 
 /** One share's part of the change. */
 export interface CommitStep {

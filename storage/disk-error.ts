@@ -4,6 +4,11 @@
  */
 import { isTahoeError, reasonOf, TahoeError } from '#core/errors.js';
 
+/** What opening says of links, sockets, directories, and files that are barred. */
+export const barredCodes: readonly string[] = ['ELOOP', 'ENXIO', 'EISDIR', 'EACCES', 'EPERM'];
+/** And of files that are unreadable. */
+export const unusableCodes: readonly string[] = [...barredCodes, 'EIO'];
+
 const fullCodes: readonly string[] = ['ENOSPC', 'EDQUOT', 'EFBIG'];
 
 /** The system's name for the failure (`ENOENT`), or undefined for errors of another kind. */

@@ -18,32 +18,23 @@ import { DiskJournal } from './disk-journal.js';
 import { entriesOf, requireDirectory } from './directory-entries.js';
 import { DiskUploads } from './disk-uploads.js';
 import { DirectorySync, syncDirectory } from './directory-sync.js';
-import { diskError, isFull, onDisk, systemCodeOf } from './disk-error.js';
+import { barredCodes, diskError, isFull, onDisk, systemCodeOf, unusableCodes } from './disk-error.js';
 import { DiskLayout, pathsUpTo, shareNumberOfEntry } from './disk-layout.js';
 import { machineFileSystem } from './node-file-system.js';
 import type { FileSystem, OpenFile } from './file-system.js';
 import { QuickCalls } from './quick-calls.js';
 import { QuickReads } from './quick-reads.js';
 import { ShareCommits } from './share-commit.js';
-import type { NoShareFile, PreparedShare, ShareChange, ShareFile, ShareFiles } from './share-files.js';
+import type { NoShareFile, PreparedShare, ShareChange, ShareFile, ShareFiles, SmallShare } from './share-files.js';
 import { settleShare } from './share-settling.js';
 import { SharedCalls } from './shared-calls.js';
+import { SmallShares } from './small-shares.js';
+import type { StoreOwnership } from './store-ownership.js';
 import type { UploadRecord } from './upload-record.js';
 
 const DIRECTORY_MODE = 0o700;
 /** Directories known to be durable that are remembered. */
 const DURABLE_COUNT_MAX = 10_000;
-
-/** What opening says of links, sockets, directories, and files that are barred or unreadable. */
-const unusableCodes: readonly string[] = ['ELOOP', 'ENXIO', 'EISDIR', 'EACCES', 'EPERM', 'EIO'];
-
-/** Whose the directory is, where more than one process could write it: a lock that others can take over. */
-export interface StoreOwnership {
-  /** Why it is not ours any more; undefined as long as nothing says so. */
-  readonly lost: string | undefined;
-  /** Looks again when it has not for a while. @throws when it is not ours, or nobody can tell. */
-  assertOwner(): Promise<void>;
-}
 
 /** What the files stand on. */
 export interface DiskFilesOptions {
@@ -101,22 +92,25 @@ export class DiskFiles implements ShareFiles {
         await this.#makeDirectory(layout.incoming);
       },
     });
-    this.#commits = new ShareCommits({
+    const change = {
       ...parts,
+      makeDirectory: (storageIndex: Uint8Array) => this.#makeIndexDirectory(storageIndex),
+      settle: (storageIndex: Uint8Array) => this.settle(storageIndex),
+      distrust: (reason: string) => void (this.#failure ??= reason),
+    };
+    this.#commits = new ShareCommits({
+      ...change,
       runSync: this.#runSync,
-      makeDirectory: (storageIndex) => this.#makeIndexDirectory(storageIndex),
       removeDirectory: (storageIndex) => this.#removeIndexDirectory(storageIndex),
-      settle: (storageIndex) => this.settle(storageIndex),
-      distrust: (reason) => (this.#failure ??= reason),
     });
     this.#journal = new DiskJournal({
       ...parts,
       commits: this.#commits,
+      small: new SmallShares(change),
       clock: options.clock,
       fileSize: options.journalSize,
       runSync: this.#runSync,
       settle: (storageIndex, shareNumber) => this.#settleShare(storageIndex, shareNumber),
-      distrust: (error) => (this.#failure ??= `small writes could not be settled (${reasonOf(error)})`),
     });
   }
 
@@ -145,17 +139,17 @@ export class DiskFiles implements ShareFiles {
   }
 
   #settleShare(storageIndex: Uint8Array, shareNumber: number): Promise<void> {
-    this.#commits.letGo(storageIndex, shareNumber);
     return settleShare({
-      open: () => this.#openShare(storageIndex, shareNumber, constants.O_RDONLY),
+      // What cannot be read now is not settled.
+      open: () => this.#openShare(storageIndex, shareNumber, constants.O_RDONLY, barredCodes),
       settleEntry: () => this.settle(storageIndex),
       isThere: async () => (await this.markOf(storageIndex, shareNumber)) !== undefined,
     });
   }
 
-  async replace(storageIndex: Uint8Array, shareNumber: number, bytes: Uint8Array, isNew: boolean): Promise<string> {
+  async replace(storageIndex: Uint8Array, shares: readonly SmallShare[]): Promise<readonly string[]> {
     this.#checkTrust();
-    return this.#journal.replace(storageIndex, shareNumber, bytes, isNew);
+    return this.#journal.replace(storageIndex, shares);
   }
 
   markOf(storageIndex: Uint8Array, shareNumber: number): Promise<string | undefined> {
@@ -186,7 +180,12 @@ export class DiskFiles implements ShareFiles {
     return this.#openShare(storageIndex, shareNumber, access === 'read' ? constants.O_RDONLY : constants.O_RDWR);
   }
 
-  async #openShare(storageIndex: Uint8Array, shareNumber: number, access: number): Promise<ShareFile | NoShareFile> {
+  async #openShare(
+    storageIndex: Uint8Array,
+    shareNumber: number,
+    access: number,
+    unusable = unusableCodes,
+  ): Promise<ShareFile | NoShareFile> {
     // Without O_NONBLOCK, opening a pipe would wait for somebody at its other end.
     const flags = access | constants.O_NOFOLLOW | constants.O_NONBLOCK;
     let handle: OpenFile;
@@ -195,7 +194,7 @@ export class DiskFiles implements ShareFiles {
     } catch (error) {
       const code = systemCodeOf(error) ?? '';
       if (code === 'ENOENT' || code === 'ENOTDIR') return 'absent';
-      if (unusableCodes.includes(code)) return 'unusable';
+      if (unusable.includes(code)) return 'unusable';
       throw diskError('opening a share', error);
     }
     return this.#toShareFile(handle);
@@ -359,7 +358,7 @@ export class DiskFiles implements ShareFiles {
   }
 
   close(): Promise<void> {
-    return this.#journal.close().finally(() => this.#commits.close());
+    return this.#journal.close();
   }
 
   async #syncDirectory(directory: string): Promise<void> {

@@ -11,8 +11,10 @@ import type { FileSystem } from './file-system.js';
 import { JournalFile } from './journal-file.js';
 import { recoverJournal } from './journal-recovery.js';
 import type { ShareCommits } from './share-commit.js';
+import type { SmallShare } from './share-files.js';
 import { ShareJournal } from './share-journal.js';
 import type { ShareJournalOptions } from './share-journal.js';
+import type { SmallShares } from './small-shares.js';
 
 /** What each of the two files holds unless told, in bytes. */
 const FILE_SIZE = 8 << 20;
@@ -23,6 +25,7 @@ export interface DiskJournalOptions extends Omit<ShareJournalOptions, 'fileSize'
   readonly system: FileSystem;
   readonly log: Log;
   readonly commits: ShareCommits;
+  readonly small: SmallShares;
   readonly runSync: SyncRunner;
   readonly syncDirectory: (path: string) => Promise<void>;
   readonly fileSize?: number | undefined;
@@ -62,25 +65,30 @@ export class DiskJournal {
       for (const path of layout.journals) files.push(await JournalFile.open(path, system, runSync));
       for (const file of files) await file.clear(this.#epoch);
       await syncDirectory(dirname(layout.journals[0]));
-      return new ShareJournal(files, this.#epoch, { ...this.#options, fileSize: this.#options.fileSize ?? FILE_SIZE });
+      return new ShareJournal(files, this.#epoch, {
+        ...this.#options,
+        fileSize: this.#options.fileSize ?? FILE_SIZE,
+        settle: (storageIndex, shareNumber) => this.#settle(storageIndex, shareNumber),
+      });
     } catch (error) {
       await Promise.allSettled(files.map((file) => file.close()));
       throw error;
     }
   }
 
+  #settle(storageIndex: Uint8Array, shareNumber: number): Promise<void> {
+    this.#options.small.letGo(storageIndex, shareNumber);
+    return this.#options.settle(storageIndex, shareNumber);
+  }
+
   /** @see ShareFiles */
-  async replace(storageIndex: Uint8Array, shareNumber: number, bytes: Uint8Array, isNew: boolean): Promise<string> {
+  async replace(storageIndex: Uint8Array, shares: readonly SmallShare[]): Promise<readonly string[]> {
     this.#journal ??= this.#open().catch((error: unknown) => {
       this.#journal = undefined;
       throw error;
     });
     const journal = await this.#journal;
-    const kind = isNew || journal.isNew(storageIndex, shareNumber) ? 'new' : 'replaced';
-    const isFirst = kind === 'replaced' && !journal.isRecorded(storageIndex, shareNumber);
-    return this.#options.commits.placeKept({ storageIndex, shareNumber, bytes, isFirst, isNew }, (modifiedMs, place) =>
-      journal.place({ kind, storageIndex, shareNumber, modifiedMs, bytes }, place),
-    );
+    return this.#options.small.place(storageIndex, shares, (made, place) => journal.place(storageIndex, made, place));
   }
 
   /** Before a final place of the index is changed in another way than by `replace`. @throws as a sync. */
@@ -90,6 +98,10 @@ export class DiskJournal {
 
   /** Makes everything durable that was placed. */
   async close(): Promise<void> {
-    await (await this.#journal)?.close();
+    try {
+      await (await this.#journal)?.close();
+    } finally {
+      await this.#options.small.close();
+    }
   }
 }

@@ -2,9 +2,9 @@
 import { ContainerStore } from './container-store.js';
 import type { StoreOptions } from './container-store.js';
 import { DiskFiles } from './disk-files.js';
-import type { StoreOwnership } from './disk-files.js';
 import type { FileSystem } from './file-system.js';
 import type { ShareStore } from './share-store.js';
+import type { StoreOwnership } from './store-ownership.js';
 
 /** Where the store is and how it is set up. */
 export interface DiskStoreOptions extends StoreOptions {

@@ -9,20 +9,29 @@ import type { ShareFile } from './share-files.js';
 /** How many files are held. */
 export const HELD_FILE_COUNT_MAX = 64;
 
+interface HeldFile {
+  readonly file: ShareFile;
+  readonly modifiedMs: number;
+}
+
 /** The held files of one store, by their places. */
 export class HeldFiles {
   /** The longest held first. */
-  readonly #files = new Map<string, ShareFile>();
+  readonly #files = new Map<string, HeldFile>();
   readonly #closing = new Set<Promise<void>>();
 
-  has(place: string): boolean {
-    return this.#files.has(place);
+  /** When the file at a place was written to, in milliseconds; undefined where none is held. */
+  modifiedMs(place: string): number | undefined {
+    return this.#files.get(place)?.modifiedMs;
   }
 
-  /** Holds what now stands at a place. It is closed later; what closing says is of no account, for its data are in the journal. */
-  hold(place: string, file: ShareFile): void {
+  /**
+   * Holds what now stands at a place. It is closed later; what closing says is of no account, for its data are in the journal.
+   * @param modifiedMs - when it was written to, by the file system's clock.
+   */
+  hold(place: string, file: ShareFile, modifiedMs: number): void {
     this.letGo(place);
-    this.#files.set(place, file);
+    this.#files.set(place, { file, modifiedMs });
     for (const oldest of this.#files.keys()) {
       if (this.#files.size <= HELD_FILE_COUNT_MAX) return;
       this.letGo(oldest);
@@ -30,10 +39,10 @@ export class HeldFiles {
   }
 
   letGo(place: string): void {
-    const file = this.#files.get(place);
-    if (file === undefined) return;
+    const held = this.#files.get(place);
+    if (held === undefined) return;
     this.#files.delete(place);
-    const closing = file.close().catch(() => undefined);
+    const closing = held.file.close().catch(() => undefined);
     this.#closing.add(closing);
     void closing.then(() => this.#closing.delete(closing));
   }

@@ -7,7 +7,7 @@ import { onDisk, systemCodeOf } from './disk-error.js';
 import { DiskFile } from './disk-file.js';
 import type { SyncRunner } from './disk-file.js';
 import type { FileSystem } from './file-system.js';
-import { encodeGroup, encodeJournalHead, groupSize, JOURNAL_PAGE_SIZE, recordSize } from './journal-record.js';
+import { encodeGroup, encodeJournalHead, groupSize, JOURNAL_PAGE_SIZE, sizeOfRecords } from './journal-record.js';
 import type { JournalRecord } from './journal-record.js';
 
 const FILE_MODE = 0o600;
@@ -72,27 +72,32 @@ export class JournalFile {
   }
 
   /**
-   * Appends a group and makes it durable.
+   * Sees to it that a group can be appended: where there is no room, nothing of the group is there. A page more is left
+   * for a record that takes the last one back when the disk is full.
    * @param growth - by how much the file grows when it is too small, in bytes.
+   * @throws ERR_DISK, ERR_NO_SPACE.
+   */
+  async makeRoom(records: readonly JournalRecord[], growth: number): Promise<void> {
+    const end = this.#end + groupSize(sizeOfRecords(records));
+    if (end + JOURNAL_PAGE_SIZE <= this.#size) return;
+    try {
+      await this.#file.write([new Uint8Array(growth)], end);
+      this.#size = end + growth;
+    } catch (error) {
+      const takesBack = records.every(({ kind }) => kind === 'settled');
+      if (!takesBack || end > this.#size) throw error;
+    }
+  }
+
+  /**
+   * Appends a group, for which there is room, and makes it durable.
    * @throws ERR_DISK, ERR_NO_SPACE: it is not there, or in part, and is written over by the next one.
    */
-  async append(records: readonly JournalRecord[], growth: number): Promise<void> {
-    const size = groupSize(records.reduce((sum, record) => sum + recordSize(record), 0));
+  async append(records: readonly JournalRecord[]): Promise<void> {
     const begin = this.#end;
-    // Room comes first: where there is none, nothing of the group is there. A page more is left for a record that takes
-    // the last one back when the disk is full.
-    if (begin + size + JOURNAL_PAGE_SIZE > this.#size) {
-      try {
-        await this.#file.write([new Uint8Array(growth)], begin + size);
-        this.#size = begin + size + growth;
-      } catch (error) {
-        const takesBack = records.every(({ kind }) => kind === 'settled');
-        if (!takesBack || begin + size > this.#size) throw error;
-      }
-    }
     await this.#file.write(encodeGroup(this.#epoch, records), begin);
     await this.#file.sync();
-    this.#end = begin + size;
+    this.#end = begin + groupSize(sizeOfRecords(records));
   }
 
   close(): Promise<void> {

@@ -63,6 +63,11 @@ export function recordSize({ bytes }: JournalRecord): number {
   return RECORD_HEAD_SIZE + bytes.length;
 }
 
+/** The bytes that records take together. */
+export function sizeOfRecords(records: readonly JournalRecord[]): number {
+  return records.reduce((sum, record) => sum + recordSize(record), 0);
+}
+
 /** The bytes that a group of so many bytes of records takes, with what is left free of its last page. */
 export function groupSize(recordsSize: number): number {
   const nextPages = Math.ceil(Math.max(0, recordsSize - FIRST_ROOM) / NEXT_ROOM);

@@ -1,8 +1,8 @@
 /**
  * Mutable shares that were written a moment ago, whole and in memory: who writes one again need not read it first.
  *
- * Only indexes with one small share. What is kept is forgotten when anything happens to its index, and after a few
- * seconds. Whoever takes it looks whether the file is still the same: an operator may have put another in its place.
+ * Only indexes whose shares are all small. What is kept is forgotten when anything happens to its index, and after a few
+ * seconds. Whoever takes it looks whether the files are still the same: an operator may have put others in their places.
  */
 import { formatBase32 } from '#core/base32.js';
 import type { Clock } from '#core/environment.js';
@@ -12,8 +12,8 @@ const AGE_MAX_MS = 5_000;
 /** What all together may take, in bytes. */
 const SIZE_MAX = 4 << 20;
 
-/** The only share of an index. */
-export interface KeptSlot {
+/** One share of an index. */
+export interface KeptShare {
   readonly shareNumber: number;
   /** The whole file. Never changed. */
   readonly bytes: Uint8Array;
@@ -23,16 +23,18 @@ export interface KeptSlot {
 
 /** What somebody has taken, and may keep again unless something happened meanwhile. */
 export interface SlotClaim {
-  readonly slot: KeptSlot | undefined;
+  /** All shares of the index; none where nothing is known. */
+  readonly shares: readonly KeptShare[];
   /** Whether something happened to the index since. */
   readonly isStale: boolean;
-  /** Keeps what the index holds now. */
-  readonly keep: (slot: KeptSlot) => void;
+  /** Keeps what the index holds now: all its shares. */
+  readonly keep: (shares: readonly KeptShare[]) => void;
   /** Comes after all else. */
   readonly end: () => void;
 }
 
-interface Entry extends KeptSlot {
+interface Entry {
+  readonly shares: readonly KeptShare[];
   readonly keptMs: number;
 }
 
@@ -56,21 +58,21 @@ export class KeptSlots {
     const state = { isStale: false };
     this.#claims.set(index, state);
     return {
-      slot: isYoung ? entry : undefined,
+      shares: isYoung ? entry.shares : [],
       get isStale() {
         return state.isStale;
       },
-      keep: (slot) => {
-        this.#keep(index, slot);
+      keep: (shares) => {
+        this.#keep(index, shares);
       },
       end: () => this.#claims.delete(index),
     };
   }
 
-  #keep(index: string, { bytes, mark, shareNumber }: KeptSlot): void {
+  #keep(index: string, shares: readonly KeptShare[]): void {
     this.#drop(index);
-    this.#entries.set(index, { bytes, mark, shareNumber, keptMs: this.#clock.monotonicMs() });
-    this.#size += bytes.length;
+    this.#entries.set(index, { shares, keptMs: this.#clock.monotonicMs() });
+    this.#size += sizeOf(shares);
     for (const oldest of this.#entries.keys()) {
       if (this.#size <= SIZE_MAX) return;
       this.#drop(oldest);
@@ -86,7 +88,11 @@ export class KeptSlots {
   }
 
   #drop(index: string): void {
-    this.#size -= this.#entries.get(index)?.bytes.length ?? 0;
+    this.#size -= sizeOf(this.#entries.get(index)?.shares ?? []);
     this.#entries.delete(index);
   }
+}
+
+function sizeOf(shares: readonly KeptShare[]): number {
+  return shares.reduce((sum, { bytes }) => sum + bytes.length, 0);
 }

@@ -5,7 +5,7 @@
 import { formatBase32 } from '#core/base32.js';
 import { concat } from '#core/bytes.js';
 import { TahoeError } from '#core/errors.js';
-import type { NoShareFile, PreparedShare, ShareChange, ShareFile, ShareFiles } from './share-files.js';
+import type { NoShareFile, PreparedShare, ShareChange, ShareFile, ShareFiles, SmallShare } from './share-files.js';
 
 /** What the store may hold unless told otherwise, in bytes. */
 const CAPACITY = 1 << 30;
@@ -144,9 +144,13 @@ export class MemoryFiles implements ShareFiles {
     return Promise.resolve();
   }
 
-  async replace(storageIndex: Uint8Array, shareNumber: number, bytes: Uint8Array): Promise<string> {
-    this.place(storageIndex, shareNumber, bytes);
-    return (await this.markOf(storageIndex, shareNumber)) ?? '';
+  replace(storageIndex: Uint8Array, shares: readonly SmallShare[]): Promise<readonly string[]> {
+    return Promise.all(
+      shares.map(async ({ bytes, shareNumber }) => {
+        this.place(storageIndex, shareNumber, bytes);
+        return (await this.markOf(storageIndex, shareNumber)) ?? '';
+      }),
+    );
   }
 
   markOf(storageIndex: Uint8Array, shareNumber: number): Promise<string | undefined> {

@@ -14,12 +14,13 @@ import { utf8 } from '#core/bytes.js';
 import type { Log } from '#core/environment.js';
 import { reasonOf } from '#core/errors.js';
 import { formatCommitRecord, parseCommitRecord, stateOfStep } from './commit-record.js';
-import type { CommitStep, FileMark, StepState } from './commit-record.js';
-import { diskError, onDisk, systemCodeOf } from './disk-error.js';
+import type { CommitStep, StepState } from './commit-record.js';
+import { onDisk, systemCodeOf } from './disk-error.js';
 import type { SyncRunner } from './disk-file.js';
 import type { DiskLayout } from './disk-layout.js';
+import { fileMarkAt, formatFileMark } from './file-mark.js';
+import type { FileMark } from './file-mark.js';
 import type { FileSystem, OpenFile } from './file-system.js';
-import { HeldFiles } from './held-files.js';
 import type { PreparedShare, ShareChange, ShareFile } from './share-files.js';
 
 const FILE_MODE = 0o600;
@@ -46,18 +47,6 @@ export interface ShareCommitsOptions {
   readonly distrust: (reason: string) => void;
 }
 
-/** A small share that is to be placed without a sync of its own. */
-export interface KeptShare {
-  readonly storageIndex: Uint8Array;
-  readonly shareNumber: number;
-  /** The whole file. */
-  readonly bytes: Uint8Array;
-  /** Whether it replaces a file that no record tells of. */
-  readonly isFirst: boolean;
-  /** Whether its directory may be missing. */
-  readonly isNew: boolean;
-}
-
 class PreparedFile implements PreparedShare {
   readonly name: string;
   readonly file: ShareFile;
@@ -71,7 +60,6 @@ class PreparedFile implements PreparedShare {
 /** The changes to final places of one storage directory. */
 export class ShareCommits {
   readonly #options: ShareCommitsOptions;
-  readonly #held = new HeldFiles();
   #fileCount = 0;
 
   constructor(options: ShareCommitsOptions) {
@@ -96,55 +84,6 @@ export class ShareCommits {
       await this.#remove(name);
       throw error;
     }
-  }
-
-  /**
-   * Puts a small share into its place, with no sync: whoever is told of the file sees to that, and has it placed.
-   * @param keep - gets the time of the file by the file system's clock, in milliseconds, and what places it.
-   * @returns what `markOf` says of it from now on.
-   * @throws ERR_DISK, ERR_NO_SPACE, or what `keep` throws; what was not placed is gone.
-   */
-  async placeKept(
-    { bytes, isFirst, isNew, shareNumber, storageIndex }: KeptShare,
-    keep: (modifiedMs: number, place: () => Promise<void>) => Promise<void>,
-  ): Promise<string> {
-    const { layout, makeDirectory, system, toShareFile } = this.#options;
-    const name = this.#newName(formatBase32(storageIndex));
-    try {
-      // What may fail for want of space comes before the record: on a full disk that could not be taken back.
-      if (isNew) await makeDirectory(storageIndex);
-      const handle = await onDisk('preparing a share', () => system.open(this.#pathOf(name), 'wx+', FILE_MODE));
-      const file = toShareFile(handle, 0);
-      const path = layout.share(storageIndex, shareNumber);
-      try {
-        await file.write([bytes], 0);
-        const { ino, mtimeMs } = await onDisk('preparing a share', () => handle.stat());
-        // The clock may have been set back since the old file was written: the record must not seem older than that.
-        const before = isFirst ? await this.#markOf(path) : null;
-        await keep(Math.max(mtimeMs, before?.mtimeMs ?? 0), () => {
-          const step = { shareNumber, before: null, prepared: { name, ino: 0 } };
-          return this.#place(storageIndex, step, isNew || this.#held.has(path));
-        });
-        this.#held.hold(path, file);
-        return formatMark({ ino, mtimeMs, size: bytes.length });
-      } catch (error) {
-        await file.close().catch(() => undefined);
-        throw error;
-      }
-    } catch (error) {
-      await this.#remove(name);
-      throw error;
-    }
-  }
-
-  /** A share that was placed without a sync has become durable, or will never be. */
-  letGo(storageIndex: Uint8Array, shareNumber: number): void {
-    this.#held.letGo(this.#options.layout.share(storageIndex, shareNumber));
-  }
-
-  /** Closes what is open. */
-  close(): Promise<void> {
-    return this.#held.close();
   }
 
   /** An empty file that has no name any more. @throws ERR_DISK, ERR_NO_SPACE. */
@@ -238,8 +177,7 @@ export class ShareCommits {
     }
   }
 
-  /** @param isQuick - whether nothing has to be freed for it. */
-  async #place(storageIndex: Uint8Array, { prepared, shareNumber }: CommitStep, isQuick = false): Promise<void> {
+  async #place(storageIndex: Uint8Array, { prepared, shareNumber }: CommitStep): Promise<void> {
     const { layout, makeDirectory, system } = this.#options;
     const place = layout.share(storageIndex, shareNumber);
     if (prepared === null) {
@@ -249,7 +187,7 @@ export class ShareCommits {
     const from = this.#pathOf(prepared.name);
     await onDisk('placing a share', async () => {
       try {
-        await system.rename(from, place, isQuick);
+        await system.rename(from, place);
       } catch (error) {
         if (systemCodeOf(error) !== 'ENOENT') throw error;
         await makeDirectory(storageIndex);
@@ -330,7 +268,7 @@ export class ShareCommits {
   /** @see ShareFiles */
   async markOf(storageIndex: Uint8Array, shareNumber: number): Promise<string | undefined> {
     const mark = await this.#markOf(this.#options.layout.share(storageIndex, shareNumber));
-    return mark === null ? undefined : formatMark(mark);
+    return mark === null ? undefined : formatFileMark(mark);
   }
 
   /** A mark that a power cut leaves as it is: where the clock was set back, the time before the last write is the later one. */
@@ -347,14 +285,8 @@ export class ShareCommits {
     return mark;
   }
 
-  async #markOf(path: string): Promise<FileMark | null> {
-    try {
-      const { ino, mtimeMs, size } = await this.#options.system.lstat(path);
-      return { ino, size, mtimeMs };
-    } catch (error) {
-      if (systemCodeOf(error) === 'ENOENT') return null;
-      throw diskError('looking at a share', error);
-    }
+  #markOf(path: string): Promise<FileMark | null> {
+    return fileMarkAt(this.#options.system, path);
   }
 
   /** Best effort: the next start removes what is left. */
@@ -370,10 +302,6 @@ export class ShareCommits {
   #pathOf(name: string): string {
     return join(this.#options.layout.writing, name);
   }
-}
-
-function formatMark({ ino, mtimeMs, size }: FileMark): string {
-  return [ino, size, mtimeMs].map(String).join('/');
 }
 
 /** The order of placing: new shares, replaced ones, removed ones. */

@@ -8,6 +8,8 @@
 
 /** The largest file that `replace` takes, in bytes. */
 export const KEPT_FILE_SIZE_MAX = 64 * 1024;
+/** The most that the files of one `replace` take together, in bytes. */
+export const KEPT_FILES_SIZE_MAX = 2 << 20;
 
 import type { UploadRecord } from './upload-record.js';
 
@@ -41,6 +43,15 @@ export interface PreparedShare {
 export interface ShareChange {
   readonly shareNumber: number;
   readonly prepared: PreparedShare | undefined;
+}
+
+/** A small file for a final place. */
+export interface SmallShare {
+  readonly shareNumber: number;
+  /** The whole file: KEPT_FILE_SIZE_MAX at most. */
+  readonly bytes: Uint8Array;
+  /** Whether nothing stands in that place. */
+  readonly isNew: boolean;
 }
 
 /** Files for shares. Every operation may throw ERR_DISK. */
@@ -91,13 +102,12 @@ export interface ShareFiles {
    */
   commit(storageIndex: Uint8Array, changes: readonly ShareChange[], keepDirectory: boolean): Promise<void>;
   /**
-   * Puts a small file into a final place, durably and as a whole, whatever stands there: as `commit` of one change, and
-   * cheaper where many come at a time.
-   * @param bytes - KEPT_FILE_SIZE_MAX at most.
-   * @param isNew - whether nothing stands there.
-   * @returns what `markOf` says of it from now on.
+   * Puts small files into final places of one storage index, whatever stands there, durably, all or none, also when the
+   * power fails in between: as `commit`, and with one sync for all who ask at the same time.
+   * @param shares - of KEPT_FILES_SIZE_MAX together, at most.
+   * @returns what `markOf` says of each from now on.
    */
-  replace(storageIndex: Uint8Array, shareNumber: number, bytes: Uint8Array, isNew: boolean): Promise<string>;
+  replace(storageIndex: Uint8Array, shares: readonly SmallShare[]): Promise<readonly string[]>;
   /** Text that another file in that place would not have; undefined where there is none. */
   markOf(storageIndex: Uint8Array, shareNumber: number): Promise<string | undefined>;
   /** Moves what stands in a final place out of the way, to where the operator finds it under `name`. */

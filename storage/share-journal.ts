@@ -1,9 +1,10 @@
 /**
- * The journal of small mutable writes: many of them share one sync.
+ * The journal of small writes: many of them share one sync.
  *
- * A small share that is written as a whole is recorded in the journal, with one sync for all who wait, and then put into
- * its place without any. Some time later the places are synced, those that were written again only once, and the record
- * is dropped. After a power cut the places are made what the journal says.
+ * Small shares that are written as wholes are recorded in the journal, with one sync for all who wait, and then put into
+ * their places without any; the shares of one request are recorded together or not at all. Some time later the places are
+ * synced, those that were written again only once, and the record is dropped. What cannot be synced then is tried again.
+ * After a power cut the places are made what the journal says.
  *
  * What is recorded holds only as long as nobody else writes that share. So whoever changes a final place in another way
  * calls `release` first. And what another program wrote after us is newer than the record by the file system's clock: it
@@ -13,8 +14,9 @@
 import { formatBase32 } from '#core/base32.js';
 import type { Clock } from '#core/environment.js';
 import type { JournalFile } from './journal-file.js';
-import { groupSize, JOURNAL_PAGE_SIZE, recordSize } from './journal-record.js';
+import { groupSize, JOURNAL_PAGE_SIZE, sizeOfRecords } from './journal-record.js';
 import type { JournalRecord } from './journal-record.js';
+import type { SmallShare } from './share-files.js';
 
 /** How long a share waits for its own sync, in milliseconds. */
 const SETTLING_DELAY_MS = 5_000;
@@ -22,6 +24,12 @@ const SETTLING_DELAY_MS = 5_000;
 const GROWTH = 1 << 20;
 /** Shares that are synced at once. */
 const SETTLING_COUNT = 8;
+
+/** A small share that is about to be placed. */
+export interface JournalledShare extends SmallShare {
+  /** When its file was written to, and no earlier than what stands in its place, by the file system's clock, in milliseconds. */
+  readonly modifiedMs: number;
+}
 
 /** A share in its place that a power cut would take from there. */
 interface UnsettledShare {
@@ -36,7 +44,8 @@ interface UnsettledShare {
 }
 
 interface Waiting {
-  readonly record: JournalRecord;
+  /** They are kept together. */
+  readonly records: readonly JournalRecord[];
   /** Called in the same turn in which the record became durable. */
   readonly kept: (epoch: number) => void;
   readonly reject: (error: unknown) => void;
@@ -50,8 +59,6 @@ export interface ShareJournalOptions {
   readonly clock?: Clock | undefined;
   /** Makes a share and its place durable; nothing happens where there is none. */
   readonly settle: (storageIndex: Uint8Array, shareNumber: number) => Promise<void>;
-  /** Told when a record and its place may disagree for good: the store takes no more writes then. */
-  readonly distrust: (error: unknown) => void;
 }
 
 /** The journal of one storage directory. */
@@ -61,12 +68,16 @@ export class ShareJournal {
   #other: JournalFile;
   readonly #unsettled = new Map<string, Map<number, UnsettledShare>>();
   readonly #placing = new Set<Promise<void>>();
+  /** Indexes with records that were not carried out: nothing else is recorded of them before these are dropped. */
+  readonly #failed = new Set<string>();
   #waiting: Waiting[] = [];
   #isWriting = false;
   /** Whether what was recorded so far is to be settled, when the group is written that is being written. */
   #isDue = false;
+  /** The file that was written before, as long as it is not cleared. */
+  #full: JournalFile | undefined;
   #settling: Promise<void> | undefined;
-  #failure: Error | undefined;
+  #isClosed = false;
   #cancelTimer: (() => void) | undefined;
 
   /** @param files - two, cleared up to `epoch`; closed by the journal. */
@@ -80,21 +91,25 @@ export class ShareJournal {
   }
 
   /**
-   * Records what a share is about to be, durably, and has it placed. The caller holds the lock of the index.
-   * @throws ERR_DISK, ERR_NO_SPACE, ERR_STORE_READONLY: it was not placed; or what `place` throws.
+   * Records what shares of an index are about to be, durably, and has them placed. The caller holds the lock of the index.
+   * @throws ERR_DISK, ERR_NO_SPACE, ERR_STORE_READONLY: none was placed; or what `place` throws.
    */
-  async place(given: JournalRecord, place: () => Promise<void>): Promise<void> {
-    const record = this.#datedLate(given);
+  async place(storageIndex: Uint8Array, shares: readonly JournalledShare[], place: () => Promise<void>): Promise<void> {
+    if (this.#failed.has(formatBase32(storageIndex))) await this.release(storageIndex);
+    const records = shares.map((share) => this.#recordOf(storageIndex, share));
+    let isKept = false;
     await new Promise<void>((resolve, reject) => {
       const kept = (epoch: number): void => {
-        this.#remember(record, epoch);
+        isKept = true;
+        for (const record of records) this.#remember(record, epoch);
         const placing = place();
         this.#placing.add(placing);
         placing.finally(() => this.#placing.delete(placing)).then(resolve, reject);
       };
-      this.#append({ record, kept, reject });
+      this.#append({ records, kept, reject });
     }).catch(async (error: unknown) => {
-      await this.#withdraw(record);
+      // What is there of a group that was not kept is written over by the next one.
+      if (isKept) await this.#dropFailed(storageIndex);
       throw error;
     });
     this.#settleLater();
@@ -104,9 +119,15 @@ export class ShareJournal {
    * Where the clock was set back, a record must not seem older than the file of the one before it, whose own record may
    * be gone before that file is: a power cut may leave any of the two files.
    */
-  #datedLate(record: JournalRecord): JournalRecord {
-    const before = this.#unsettled.get(formatBase32(record.storageIndex))?.get(record.shareNumber);
-    return { ...record, modifiedMs: Math.max(record.modifiedMs, before?.modifiedMs ?? 0) };
+  #recordOf(storageIndex: Uint8Array, { bytes, isNew, modifiedMs, shareNumber }: JournalledShare): JournalRecord {
+    const before = this.#unsettled.get(formatBase32(storageIndex))?.get(shareNumber);
+    return {
+      kind: isNew || before?.isNew === true ? 'new' : 'replaced',
+      storageIndex,
+      shareNumber,
+      modifiedMs: Math.max(modifiedMs, before?.modifiedMs ?? 0),
+      bytes,
+    };
   }
 
   #remember({ kind, modifiedMs, shareNumber, storageIndex }: JournalRecord, epoch: number): void {
@@ -117,23 +138,10 @@ export class ShareJournal {
     this.#unsettled.set(index, shares);
   }
 
-  /** After a failure: sees to it that the record is not taken for what stands there. */
-  async #withdraw({ storageIndex }: JournalRecord): Promise<void> {
-    try {
-      await this.release(storageIndex);
-    } catch (error) {
-      this.#options.distrust(error);
-    }
-  }
-
-  /** Whether a record tells of the share. */
-  isRecorded(storageIndex: Uint8Array, shareNumber: number): boolean {
-    return this.#unsettled.get(formatBase32(storageIndex))?.has(shareNumber) ?? false;
-  }
-
-  /** Whether the share is one that the disk may not know of yet. */
-  isNew(storageIndex: Uint8Array, shareNumber: number): boolean {
-    return this.#unsettled.get(formatBase32(storageIndex))?.get(shareNumber)?.isNew ?? false;
+  /** Where recorded shares were not placed: sees to it that no record is taken for what stands there, now or later. */
+  async #dropFailed(storageIndex: Uint8Array): Promise<void> {
+    this.#failed.add(formatBase32(storageIndex));
+    await this.release(storageIndex).catch(() => undefined);
   }
 
   /**
@@ -143,13 +151,17 @@ export class ShareJournal {
   async release(storageIndex: Uint8Array): Promise<void> {
     const index = formatBase32(storageIndex);
     const shares = this.#unsettled.get(index);
-    if (shares === undefined) return;
+    if (shares === undefined) {
+      this.#failed.delete(index);
+      return;
+    }
     for (const shareNumber of [...shares.keys()]) await this.#options.settle(storageIndex, shareNumber);
     const record = { kind: 'settled', storageIndex, shareNumber: 0, modifiedMs: 0, bytes: new Uint8Array(0) } as const;
     await new Promise<void>((resolve, reject) => {
-      this.#append({ record, kept: () => resolve(), reject });
+      this.#append({ records: [record], kept: () => resolve(), reject });
     });
     this.#unsettled.delete(index);
+    this.#failed.delete(index);
   }
 
   #append(waiting: Waiting): void {
@@ -168,7 +180,8 @@ export class ShareJournal {
     // Whoever asks in the same turn of the event loop belongs to the first group.
     await Promise.resolve();
     while (this.#waiting.length > 0 || this.#isDue) {
-      if (this.#isDue) await this.#turnOver();
+      // What cannot be settled now is settled later.
+      if (this.#isDue) await this.#turnOver().catch(() => this.#settleLater());
       else await this.#writeGroup(this.#nextGroup());
     }
     this.#isWriting = false;
@@ -176,12 +189,12 @@ export class ShareJournal {
 
   async #writeGroup(group: readonly Waiting[]): Promise<void> {
     const { fileSize } = this.#options;
-    const records = group.map(({ record }) => record);
+    const records = group.flatMap((waiting) => waiting.records);
     try {
       const { end } = this.#active;
-      if (end > JOURNAL_PAGE_SIZE && end + groupSize(sizeOf(records)) > fileSize) await this.#turnOver();
-      if (this.#failure !== undefined) throw this.#failure;
-      await this.#active.append(records, Math.min(GROWTH, fileSize));
+      if (end > JOURNAL_PAGE_SIZE && end + groupSize(sizeOfRecords(records)) > fileSize) await this.#turnOver();
+      await this.#active.makeRoom(records, Math.min(GROWTH, fileSize));
+      await this.#active.append(records);
     } catch (error) {
       for (const { reject } of group) reject(error);
       return;
@@ -192,26 +205,34 @@ export class ShareJournal {
   /** As many as fit into a file, and one at least. */
   #nextGroup(): Waiting[] {
     let size = 0;
-    const tooMany = this.#waiting.findIndex(({ record }, i) => {
-      size += recordSize(record);
+    const tooMany = this.#waiting.findIndex(({ records }, i) => {
+      size += sizeOfRecords(records);
       return i > 0 && groupSize(size) + JOURNAL_PAGE_SIZE > this.#options.fileSize;
     });
     return this.#waiting.splice(0, tooMany < 0 ? this.#waiting.length : tooMany);
   }
 
-  /** Goes on in the other file, as soon as that is free, and settles what this one tells of. */
+  /**
+   * Goes on in the other file, as soon as that is free, and settles what this one tells of.
+   * @throws ERR_DISK, ERR_NO_SPACE, ERR_STORE_READONLY: the other one is not free yet.
+   */
   async #turnOver(): Promise<void> {
     this.#isDue = false;
     await this.#settling;
-    if (this.#failure !== undefined || this.#active.end === JOURNAL_PAGE_SIZE) return;
-    const full = this.#active;
+    // What failed is tried once more.
+    await this.#clearFull();
+    if (this.#active.end === JOURNAL_PAGE_SIZE) return;
+    this.#full = this.#active;
     this.#active = this.#other;
-    this.#other = full;
-    this.#active.begin(full.epoch + 1);
-    this.#settling = this.#settle(full).catch((error: unknown) => {
-      this.#failure = error instanceof Error ? error : new Error(String(error));
-      this.#options.distrust(error);
-    });
+    this.#other = this.#full;
+    this.#active.begin(this.#full.epoch + 1);
+    this.#settling = this.#clearFull().catch(() => this.#settleLater());
+  }
+
+  async #clearFull(): Promise<void> {
+    if (this.#full === undefined) return;
+    await this.#settle(this.#full);
+    this.#full = undefined;
   }
 
   async #settle(file: JournalFile): Promise<void> {
@@ -240,10 +261,13 @@ export class ShareJournal {
     const shares = this.#unsettled.get(index);
     if (shares?.get(share.shareNumber) !== share) return;
     shares.delete(share.shareNumber);
-    if (shares.size === 0) this.#unsettled.delete(index);
+    if (shares.size > 0) return;
+    this.#unsettled.delete(index);
+    this.#failed.delete(index);
   }
 
   #settleLater(): void {
+    if (this.#isClosed) return;
     this.#cancelTimer ??= this.#options.clock?.schedule(SETTLING_DELAY_MS, () => {
       this.#cancelTimer = undefined;
       this.#isDue = true;
@@ -251,15 +275,12 @@ export class ShareJournal {
     });
   }
 
-  /** Settles everything that was recorded. What fails is told to `distrust`, and recorded still. */
+  /** Settles everything that was recorded. What fails stays recorded, for the next start. */
   async close(): Promise<void> {
+    this.#isClosed = true;
     this.#cancelTimer?.();
-    await this.#turnOver();
+    await this.#turnOver().catch(() => undefined);
     await this.#settling;
     await Promise.allSettled([this.#active.close(), this.#other.close()]);
   }
-}
-
-function sizeOf(records: readonly JournalRecord[]): number {
-  return records.reduce((sum, record) => sum + recordSize(record), 0);
 }

@@ -15,7 +15,7 @@ import type { Content } from './content.js';
 import { editBytes, editFile } from './edit-file.js';
 import { closeOccupant } from './final-places.js';
 import type { FinalPlaces, Occupant } from './final-places.js';
-import type { KeptSlot, KeptSlots } from './kept-slots.js';
+import type { KeptShare, KeptSlots } from './kept-slots.js';
 import { ADDED_OWNER, createLease } from './leases.js';
 import {
   EXTRA_COUNT_SIZE,
@@ -25,8 +25,8 @@ import {
 } from './mutable-container.js';
 import { MutablePlan } from './mutable-plan.js';
 import { MutableShare } from './mutable-share.js';
-import { KEPT_FILE_SIZE_MAX } from './share-files.js';
-import type { PreparedShare, ShareChange, ShareFile, ShareFiles } from './share-files.js';
+import { KEPT_FILE_SIZE_MAX, KEPT_FILES_SIZE_MAX } from './share-files.js';
+import type { PreparedShare, ShareChange, ShareFile, ShareFiles, SmallShare } from './share-files.js';
 import { GAP_SIZE_MAX, MUTABLE_DATA_SIZE_MAX, READ_REPLY_SIZE_MAX } from './share-store.js';
 import type { SlotRequest } from './share-store.js';
 import type { StoreEvents } from './store-events.js';
@@ -94,15 +94,18 @@ interface PlannedChange {
   readonly writesData: boolean;
 }
 
+/** One that `replace` can make. */
+interface SmallChange extends PlannedChange {
+  readonly plan: MutablePlan;
+}
+
 /** The mutable shares of one storage index, for one request. */
 export class Slot {
   readonly #options: SlotOptions;
   readonly #request: SlotRequest;
   readonly #occupants = new Map<number, Occupant>();
-  /** Whether the only share was kept in memory. */
-  #isKept = false;
-  /** What the request made of its only share, where that is small. */
-  #written: KeptSlot | undefined;
+  /** What is known of the shares, by their numbers: those that were kept in memory, and those that the request wrote. */
+  readonly #known = new Map<number, KeptShare>();
 
   constructor(options: SlotOptions, request: SlotRequest) {
     this.#options = options;
@@ -113,15 +116,15 @@ export class Slot {
   async readTestWrite(): Promise<ReadTestWriteReply> {
     const claim = this.#options.kept.claim(this.#request.storageIndex);
     try {
-      await this.#open(claim.slot);
+      await this.#open(claim.shares);
       this.#checkWriteEnabler();
       const success = await this.#test();
       const data = await this.#read();
       const changes = success ? await this.#write() : [];
-      const now = this.#written ?? (changes.length === 0 && this.#isKept ? claim.slot : undefined);
-      const isKept = now !== undefined && this.#isOnly(now.shareNumber) && !claim.isStale;
+      // What the events say makes it stale.
+      const isKept = this.#isKnown() && !claim.isStale;
       this.#tell(changes);
-      if (isKept) claim.keep(now);
+      if (isKept) claim.keep([...this.#known.values()]);
       return { success, data };
     } finally {
       claim.end();
@@ -130,13 +133,15 @@ export class Slot {
     }
   }
 
-  async #open(kept: KeptSlot | undefined): Promise<void> {
+  async #open(kept: readonly KeptShare[]): Promise<void> {
     const { files, places } = this.#options;
     const { storageIndex } = this.#request;
-    if (kept !== undefined && (await files.markOf(storageIndex, kept.shareNumber)) === kept.mark) {
-      const share = new MutableShare(new KeptFile(kept.bytes), kept.bytes);
-      this.#occupants.set(kept.shareNumber, { kind: 'mutable', share });
-      this.#isKept = true;
+    if (kept.length > 0 && (await this.#areThere(kept))) {
+      for (const each of kept) {
+        const share = new MutableShare(new KeptFile(each.bytes), each.bytes);
+        this.#occupants.set(each.shareNumber, { kind: 'mutable', share });
+        this.#known.set(each.shareNumber, each);
+      }
       return;
     }
     for (const shareNumber of await files.list(storageIndex)) {
@@ -144,9 +149,20 @@ export class Slot {
     }
   }
 
-  /** Whether nothing else stands at the index. */
-  #isOnly(shareNumber: number): boolean {
-    return this.#occupants.size === 0 || (this.#occupants.size === 1 && this.#occupants.has(shareNumber));
+  /** Whether they stand there as they were, and beside several of them no other. */
+  async #areThere(kept: readonly KeptShare[]): Promise<boolean> {
+    const { files } = this.#options;
+    const { storageIndex } = this.#request;
+    if (kept.length > 1 && (await files.list(storageIndex)).length !== kept.length) return false;
+    for (const { mark, shareNumber } of kept) {
+      if ((await files.markOf(storageIndex, shareNumber)) !== mark) return false;
+    }
+    return true;
+  }
+
+  /** Whether all that stands at the index is known. */
+  #isKnown(): boolean {
+    return this.#known.size > 0 && [...this.#occupants.keys()].every((shareNumber) => this.#known.has(shareNumber));
   }
 
   #shareOf(shareNumber: number): MutableShare | undefined {
@@ -255,18 +271,8 @@ export class Slot {
   async #commit(changes: readonly PlannedChange[]): Promise<void> {
     const { files, places, uploading } = this.#options;
     const { storageIndex } = this.#request;
-    const [only] = changes;
-    if (
-      changes.length === 1 &&
-      only?.plan !== undefined &&
-      !only.isDamaged &&
-      only.plan.fileSize <= KEPT_FILE_SIZE_MAX
-    ) {
-      const bytes = await this.#bytesOf(only, only.plan);
-      const mark = await files.replace(storageIndex, only.shareNumber, bytes, only.share === undefined);
-      this.#written = { shareNumber: only.shareNumber, bytes, mark };
-      return;
-    }
+    if (areSmall(changes)) return this.#replace(changes);
+    this.#known.clear();
     const prepared: ShareChange[] = [];
     try {
       for (const change of changes) {
@@ -283,6 +289,19 @@ export class Slot {
       throw error;
     }
     if (prepared.length > 0) await files.commit(storageIndex, prepared, uploading.size > 0);
+  }
+
+  /** Writes small shares as wholes. */
+  async #replace(changes: readonly SmallChange[]): Promise<void> {
+    const shares: SmallShare[] = [];
+    for (const change of changes) {
+      const { plan, share, shareNumber } = change;
+      shares.push({ shareNumber, bytes: await this.#bytesOf(change, plan), isNew: share === undefined });
+    }
+    const marks = await this.#options.files.replace(this.#request.storageIndex, shares);
+    for (const [i, { bytes, shareNumber }] of shares.entries()) {
+      this.#known.set(shareNumber, { shareNumber, bytes, mark: marks[i] ?? '' });
+    }
   }
 
   /** Makes the new file: in memory where it is small, else as a copy that is edited. */
@@ -339,6 +358,12 @@ const emptyState = {
   extraLeases: new Uint8Array(EXTRA_COUNT_SIZE),
   leases: Array.from({ length: LEASE_SLOT_COUNT }, () => undefined),
 };
+
+/** Whether all are small, and none removes anything or comes to stand where something damaged is. */
+function areSmall(changes: readonly PlannedChange[]): changes is readonly SmallChange[] {
+  const sizes = changes.map(({ isDamaged, plan }) => (isDamaged ? Infinity : (plan?.fileSize ?? Infinity)));
+  return Math.max(...sizes) <= KEPT_FILE_SIZE_MAX && sizes.reduce((sum, size) => sum + size, 0) <= KEPT_FILES_SIZE_MAX;
+}
 
 function growthOf(plan: MutablePlan | undefined, share: MutableShare | undefined): number {
   return Math.max(0, (plan?.fileSize ?? 0) - (share?.file.size ?? 0));

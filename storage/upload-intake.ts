@@ -107,13 +107,10 @@ export class UploadIntake {
     await withRoom(size, async () => {
       for (const shareNumber of shareNumbers)
         if (occupants.has(shareNumber)) await places.quarantine(storageIndex, shareNumber);
-      const placing = containers.map((bytes, i) => files.replace(storageIndex, shareNumbers[i] ?? 0, bytes, true));
-      const failed = (await Promise.allSettled(placing)).find((result) => result.status === 'rejected');
-      if (failed === undefined) return;
-      // Nobody is told of those that were placed: when one fails, the journal forgets them all.
-      const removals = shareNumbers.map((shareNumber) => ({ shareNumber, prepared: undefined }));
-      await files.commit(storageIndex, removals, true);
-      throw failed.reason;
+      await files.replace(
+        storageIndex,
+        containers.map((bytes, i) => ({ shareNumber: shareNumbers[i] ?? 0, bytes, isNew: true })),
+      );
     });
     for (const shareNumber of shareNumbers)
       events?.tell({ kind: 'added', type: 'immutable', storageIndex, shareNumber });

@@ -19,15 +19,15 @@ t.test(
         return Promise.resolve();
       });
     const held = new HeldFiles();
-    held.hold('a', file('first'));
-    t.ok(held.has('a'));
-    held.hold('a', file('second'));
+    held.hold('a', file('first'), 5);
+    t.equal(held.modifiedMs('a'), 5);
+    held.hold('a', file('second'), 6);
     t.same(closed, ['first']);
     held.letGo('a');
     held.letGo('a');
-    t.notOk(held.has('a'));
+    t.equal(held.modifiedMs('a'), undefined);
     t.same(closed, ['first', 'second']);
-    for (let i = 0; i <= HELD_FILE_COUNT_MAX; i++) held.hold(`many ${String(i)}`, file(String(i)));
+    for (let i = 0; i <= HELD_FILE_COUNT_MAX; i++) held.hold(`many ${String(i)}`, file(String(i)), i);
     t.same(closed.slice(2), ['0'], 'the longest held');
     await held.close();
     t.equal(closed.length, HELD_FILE_COUNT_MAX + 3);
@@ -43,10 +43,12 @@ t.test('who closes waits until all are closed, also those that fail', async (t) 
   held.hold(
     'fails',
     fileThat(() => Promise.reject(new Error('EIO'))),
+    1,
   );
   held.hold(
     'takes long',
     fileThat(() => closing),
+    2,
   );
   held.letGo('takes long');
   let isClosed = false;

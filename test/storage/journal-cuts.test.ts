@@ -8,6 +8,7 @@ import { openDiskStore } from '#storage/disk-store.js';
 import { decodeJournal, encodeGroup, encodeJournalHead, JOURNAL_PAGE_SIZE } from '#storage/journal-record.js';
 import type { JournalRecord } from '#storage/journal-record.js';
 import { decodeLeaseSlots, MUTABLE_DATA_OFFSET } from '#storage/mutable-container.js';
+import { KEPT_FILE_SIZE_MAX } from '#storage/share-files.js';
 import type { ShareStore } from '#storage/share-store.js';
 import { Chance } from '#test/fixtures/chance.js';
 import { ManualClock, settle } from '#test/fixtures/clock.js';
@@ -20,6 +21,8 @@ import { SimMoment } from '#test/fixtures/sim-history.js';
 import { statesOf } from '#test/fixtures/sim-states.js';
 
 const SETTLING_MS = 5_000;
+/** More than the journal takes of one share, in bytes. */
+const LARGE_SIZE = KEPT_FILE_SIZE_MAX + 1;
 const directory = '/store';
 const layout = new DiskLayout(directory);
 const [journal] = layout.journals;
@@ -81,6 +84,7 @@ t.test('what follows in another way is not undone, in any state', async (t) => {
   const later: readonly [name: string, change: (store: ShareStore) => Promise<unknown>][] = [
     ['a lease', (store) => store.addLease(storageIndex, leaseSecrets('other'))],
     ['several shares', (store) => writeMutable(store, [0, 1], seededBytes('both', 300))],
+    ['several large shares', (store) => writeMutable(store, [0, 1], seededBytes('both', LARGE_SIZE))],
     ['a removal', (store) => readTestWrite(store, { 0: { newLength: 0 } })],
   ];
   for (const [name, change] of later) {
@@ -195,39 +199,123 @@ t.test('a directory that goes with its last share while that is being settled is
   await store.close();
 });
 
-t.test('a change to several shares is carried to its end though the clock was set back', async (t) => {
-  const earlier = new SimDisk({ clockStep: () => 10 });
-  const first = await openStore(earlier);
-  await writeMutable(first, [1], seededBytes('first', 300));
-  await first.close();
-  let step = -1000;
-  const disk = new SimDisk({ history: true, clockStep: () => step }, earlier.root);
-  const store = await openStore(disk);
-  await store.addLease(storageIndex, leaseSecrets('other'));
-  step = 1;
-  let answer: () => void = () => undefined;
-  let renames = 0;
-  const held = new Promise<void>((resolve) => {
-    disk.delay = ({ name }) => {
-      if (name !== 'rename' || ++renames < 3) return undefined;
-      resolve();
-      return new Promise<void>((done) => (answer = done));
-    };
+// The first share is in its place at that moment and the second is not: with a record of its own, or in the journal.
+for (const { name, size, heldRename } of [
+  { name: 'several large shares', size: LARGE_SIZE, heldRename: 3 },
+  { name: 'several small shares', size: 300, heldRename: 2 },
+]) {
+  t.test(`a change to ${name} is carried to its end though the clock was set back`, async (t) => {
+    const earlier = new SimDisk({ clockStep: () => 10 });
+    const first = await openStore(earlier);
+    await writeMutable(first, [1], seededBytes('first', 300));
+    await first.close();
+    let step = -1000;
+    const disk = new SimDisk({ history: true, clockStep: () => step }, earlier.root);
+    const store = await openStore(disk);
+    await store.addLease(storageIndex, leaseSecrets('other'));
+    step = 1;
+    let answer: () => void = () => undefined;
+    let renames = 0;
+    const held = new Promise<void>((resolve) => {
+      disk.delay = ({ name }) => {
+        if (name !== 'rename' || ++renames < heldRename) return undefined;
+        resolve();
+        return new Promise<void>((done) => (answer = done));
+      };
+    });
+    const writing = writeMutable(store, [0, 1], seededBytes('both', size));
+    await held;
+    const states = statesNow(disk);
+    disk.delay = undefined;
+    const before = toHex(seededBytes('first', 300).subarray(0, 4));
+    const after = toHex(seededBytes('both', size).subarray(0, 4));
+    const found = new Set<string>();
+    for (const state of states) found.add((await openedOn(state)).split(' ')[0] ?? '');
+    t.ok(states.length > 1, `${String(states.length)} states`);
+    t.strictSame(
+      [...found].filter((each) => each !== `none,${before}`),
+      [`${after},${after}`],
+    );
+    answer();
+    await writing;
+    await store.close();
   });
-  const writing = writeMutable(store, [0, 1], seededBytes('both', 300));
-  await held;
-  const states = statesNow(disk);
-  disk.delay = undefined;
-  const before = toHex(seededBytes('first', 300).subarray(0, 4));
-  const after = toHex(seededBytes('both', 300).subarray(0, 4));
+}
+
+t.test('small shares are placed together or not at all, whatever rename fails', async (t) => {
+  const outcomes: string[] = [];
+  for (const code of ['ENOSPC', 'EIO']) {
+    for (let failing = 1; failing <= 4; failing++) {
+      const disk = new SimDisk();
+      const store = await openStore(disk);
+      await writeMutable(store, [0, 1], seededBytes('first', 300));
+      let renames = 0;
+      disk.fault = ({ name }) => (name === 'rename' && ++renames === failing ? code : undefined);
+      await t.rejects(writeMutable(store, [0, 1, 2, 3], seededBytes('all', 300)), { code: /ERR_DISK|ERR_NO_SPACE/ });
+      disk.fault = undefined;
+      const isTrusted = !(await store.figures()).readonly;
+      const shares = sorted(await store.listMutable(storageIndex)).join('');
+      outcomes.push(`${code} ${String(failing)}: ${isTrusted ? 'well' : 'read-only'} with ${shares}`);
+      if (isTrusted) await writeMutable(store, [0, 1, 2, 3], seededBytes('all', 300));
+      await store.close();
+      const again = await openStore(disk);
+      for (const n of [0, 1, 2, 3]) t.strictSame(await readMutable(again, n), seededBytes('all', 300));
+      await again.close();
+    }
+  }
+  const each = (code: string): string[] => [
+    `${code} 1: well with 01`,
+    `${code} 2: well with 01`,
+    `${code} 3: well with 01`,
+    `${code} 4: read-only with 0123`,
+  ];
+  t.strictSame(outcomes, [...each('ENOSPC'), ...each('EIO')], 'new shares go first, and are taken back');
+});
+
+t.test('what cannot be settled for the moment is settled later', async (t) => {
+  for (const code of ['EMFILE', 'EIO', 'ENOSPC']) {
+    const disk = new SimDisk({ history: true });
+    const clock = new ManualClock();
+    const store = await openStore(disk, clock);
+    await writeMutable(store, [0, 1], seededBytes('first', 300));
+    let failures = 0;
+    disk.fault = ({ name, path }) => {
+      if (name !== 'open' || path !== layout.share(storageIndex, 0)) return undefined;
+      failures += 1;
+      return code;
+    };
+    for (let i = 1; i <= 3; i++) {
+      clock.advance(SETTLING_MS);
+      await settle();
+      t.equal(failures, i, `${code}: tried`);
+    }
+    t.equal((await store.figures()).readonly, false);
+    await writeMutable(store, [2], seededBytes('another', 300), { storageIndex: otherIndex });
+    for (const state of statesNow(disk)) t.match(await openedOn(state), /^(?!none)(.*),\1 /, 'and still recorded');
+    disk.fault = undefined;
+    for (let i = 0; i < 2; i++) {
+      clock.advance(SETTLING_MS);
+      await settle();
+    }
+    for (const path of layout.journals) t.equal(decodeJournal(await disk.readFile(path)), undefined, 'settled');
+    await store.close();
+  }
+});
+
+t.test('what was recorded and not placed is dropped before anything else is recorded', async (t) => {
+  const disk = new SimDisk({ history: true });
+  const store = await openStore(disk);
+  await writeMutable(store, [0, 1], seededBytes('first', 300));
+  let opened = 0;
+  // The files are made, and nothing can be opened after that.
+  disk.fault = ({ name }) => (name === 'rename' || (name === 'open' && ++opened > 4) ? 'EIO' : undefined);
+  await t.rejects(writeMutable(store, [0, 1], seededBytes('failed', 300)), { code: 'ERR_DISK' });
+  t.equal((await store.figures()).readonly, false);
+  disk.fault = undefined;
+  await writeMutable(store, [0], seededBytes('later', 300));
+  const [first, later] = ['first', 'later'].map((text) => toHex(seededBytes(text, 300).subarray(0, 4)));
   const found = new Set<string>();
-  for (const state of states) found.add((await openedOn(state)).split(' ')[0] ?? '');
-  t.ok(states.length > 1, `${String(states.length)} states`);
-  t.strictSame(
-    [...found].filter((each) => each !== `none,${before}`),
-    [`${after},${after}`],
-  );
-  answer();
-  await writing;
+  for (const state of statesNow(disk)) found.add((await openedOn(state)).split(' ')[0] ?? '');
+  t.strictSame([...found], [`${String(later)},${String(first)}`], 'nothing of what failed comes back');
   await store.close();
 });

@@ -20,7 +20,7 @@ import type { JournalRecord } from '#storage/journal-record.js';
 import type { ShareStore } from '#storage/share-store.js';
 import { ManualClock } from '#test/fixtures/clock.js';
 import { seededBytes } from '#test/fixtures/crypto.js';
-import { readMutable, writeMutable } from '#test/fixtures/mutable-store.js';
+import { readMutable, slotRequest, vectors, writeMutable } from '#test/fixtures/mutable-store.js';
 import { leaseSecrets, storageIndex, storeOptions } from '#test/fixtures/share-store.js';
 
 const records = fc.array(
@@ -232,6 +232,25 @@ t.test('what was written a moment ago is not read again, unless something happen
   await rm(machine.path());
   await writeMutable(store, [0], first);
   t.strictSame(await readMutable(store, 0), first, 'a file that was removed is made anew');
+  await store.close();
+});
+
+t.test('nor are several shares, unless one is gone or another has come', async (t) => {
+  const machine = await Machine.make(t);
+  const store = await machine.open();
+  await writeMutable(store, [0, 1, 2], first);
+  await writeMutable(store, [1], second);
+  await writeMutable(store, [0], second);
+  for (const [shareNumber, data] of [second, second, first].entries()) {
+    t.strictSame(await readMutable(store, shareNumber), data, String(shareNumber));
+  }
+  await rm(machine.path(1));
+  await writeMutable(store, [1, 2], first);
+  t.strictSame(await readMutable(store, 1), first, 'a file that was removed is made anew');
+  await cp(machine.path(0), machine.path(7));
+  const reads = [{ offset: 0, size: 10 }];
+  const { data } = await store.readTestWrite({ ...slotRequest(vectors({})), reads });
+  t.strictSame([...data.keys()].sort(), [0, 1, 2, 7], 'a share that another program made is there at once');
   await store.close();
 });
 
