@@ -5,7 +5,13 @@ import t from 'tap';
 import { toHex } from '#core/bytes.js';
 import { DiskLayout } from '#storage/disk-layout.js';
 import { openDiskStore } from '#storage/disk-store.js';
-import { decodeJournal, encodeGroup, encodeJournalHead, JOURNAL_PAGE_SIZE } from '#storage/journal-record.js';
+import {
+  decodeJournal,
+  decodeJournalHead,
+  encodeGroup,
+  encodeJournalHead,
+  JOURNAL_PAGE_SIZE,
+} from '#storage/journal-record.js';
 import type { JournalRecord } from '#storage/journal-record.js';
 import { decodeLeaseSlots, MUTABLE_DATA_OFFSET } from '#storage/mutable-container.js';
 import { KEPT_FILE_SIZE_MAX } from '#storage/share-files.js';
@@ -195,6 +201,8 @@ t.test('a directory that goes with its last share while that is being settled is
   answer();
   await settle();
   t.equal((await store.figures()).readonly, false);
+  const head = decodeJournalHead(await disk.readFile(journal));
+  t.ok(head !== undefined && head > 0, 'and what was recorded is over at once');
   await writeMutable(store, [0], seededBytes('second', 300));
   await store.close();
 });
