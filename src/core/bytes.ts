@@ -45,9 +45,13 @@ export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   return true;
 }
 
+const hexOfBytes = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+
 /** Lower-case hexadecimal, two characters a byte. */
 export function toHex(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+  let text = '';
+  for (const byte of bytes) text += hexOfBytes[byte] ?? '';
+  return text;
 }
 
 /** The bytes that an even number of lower-case hexadecimal digits stand for; undefined for anything else. */
@@ -120,37 +124,23 @@ export class ByteWriter {
   }
 
   uint8(value: number): this {
-    return this.#field(1, (view) => {
-      view.setUint8(0, value);
-    });
+    return this.bytes(Uint8Array.of(value));
   }
 
   uint16(value: number): this {
-    return this.#field(2, (view) => {
-      view.setUint16(0, value);
-    });
+    return this.bytes(Uint8Array.of(value >>> 8, value));
   }
 
   uint32(value: number): this {
-    return this.#field(4, (view) => {
-      view.setUint32(0, value);
-    });
+    return this.bytes(Uint8Array.of(value >>> 24, value >>> 16, value >>> 8, value));
   }
 
+  /** @param value - below 2^53. */
   uint64(value: number): this {
-    return this.#field(8, (view) => {
-      view.setBigUint64(0, BigInt(value));
-    });
+    return this.uint32(Math.floor(value / 2 ** 32)).uint32(value);
   }
 
   finish(): Uint8Array {
     return concat(...this.#parts);
-  }
-
-  #field(size: number, fill: (view: DataView) => void): this {
-    const bytes = new Uint8Array(size);
-    fill(new DataView(bytes.buffer));
-    this.#parts.push(bytes);
-    return this;
   }
 }
