@@ -18,13 +18,13 @@ export class ReadAhead<Item> {
   #count: number;
 
   /**
-   * @param countMax - how many are fetched ahead at most, and at first.
+   * @param countMax - how many are fetched ahead at most; half as many at first.
    * @param fetch - fetches one; what it throws, the reader gets when it comes to that one.
    */
   constructor(countMax: number, fetch: (number: number) => Promise<Item>) {
     this.#countMax = Math.max(AHEAD_COUNT_MIN, countMax);
     this.#fetch = fetch;
-    this.#count = this.#countMax;
+    this.#count = Math.max(AHEAD_COUNT_MIN, Math.ceil(this.#countMax / 2));
   }
 
   /** All from `first` to `last`, in order. @throws what fetching throws. */
