@@ -113,7 +113,7 @@ const benchmarks: readonly Benchmark[] = [
     args: [],
     explanation:
       'What a gateway holds while 1 GiB streams to a reader that takes 512 kB a second, sampled ten times a second: the median ' +
-      'and the most; and before that, when it was just started, what it held and the most that it had held.',
+      'and the most; and before that, some seconds after its start, what it held and the most that it had held.',
   },
   {
     title: 'One storage node',

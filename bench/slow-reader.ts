@@ -3,8 +3,8 @@
  *
  *     node dist/bench/slow-reader.js [--size MIB] [--rate BYTES] [--seconds S]
  *
- * Ten storage nodes and a gateway, 3-of-10, over HTTPS on this machine. The file is stored first and the gateway started
- * anew; what it holds is sampled ten times a second. The reader takes `rate` bytes a second, by leaving what comes in the
+ * Ten storage nodes and a gateway, 3-of-10, over HTTPS on this machine. The file is stored first, and the gateway started
+ * anew and left alone for some seconds; what it holds is sampled ten times a second. The reader takes `rate` bytes a second, by leaving what comes in the
  * socket until it is due; it compares what it got with what was stored, by a hash, as far as it read. All of 1 GiB at
  * 512 kB/s takes 35 minutes: --seconds ends it earlier, and 0 never. Prints one JSON line.
  */
@@ -30,6 +30,8 @@ const { values } = parseArgs({
 });
 const MEBIBYTE = 1_048_576;
 const SAMPLE_INTERVAL_MS = 100;
+/** Longer than it takes a gateway to give back what its start took. */
+const QUIET_MS = 6_000;
 const sizeBytes = Math.round(Number(values.size) * MEBIBYTE);
 const rate = Number(values.rate);
 const secondsMax = Number(values.seconds) > 0 ? Number(values.seconds) : Infinity;
@@ -64,6 +66,7 @@ try {
   await gateway.start();
   await grid.connected(gateway);
   const url = `${await gateway.url()}uri/${encodeURIComponent(stored.capability)}`;
+  await sleep(QUIET_MS);
   const [idleMiB, startMiB] = [await memoryOf(gateway, 'VmRSS'), await memoryOf(gateway, 'VmHWM')];
   const samples: number[] = [];
   const timer = setInterval(() => {

@@ -6,7 +6,7 @@
  */
 import type { Log } from '#core/environment.js';
 import { reasonOf } from '#core/errors.js';
-import { tuneCollector } from './collector.js';
+import { collectWhenIdle, tuneCollector } from './collector.js';
 import type { Configuration } from './config/configuration.js';
 import { loadConfiguration } from './config/load.js';
 import type { EnvironmentVariables } from './config/load.js';
@@ -27,6 +27,7 @@ import { readIntroducerSettings } from './introducer-settings.js';
 import { readLogFiles, readSettings } from './settings.js';
 import { startNode } from './start.js';
 import type { RunningNode } from './start.js';
+import { workWatch } from './work-watch.js';
 
 /** A process with nothing to do ends; one that waits for a signal has a timer, of any length. */
 const WAKE_INTERVAL_MS = 3_600_000;
@@ -77,9 +78,11 @@ export async function runNode(options: RunOptions): Promise<number> {
     });
     if (reload !== undefined) stop.onHangUp(() => reloadUnder(manager, reload), log);
     stdout.write(`${nodeType} running\n`);
+    const stopCollecting = collectWhenIdle({ clock: systemClock, isBusy: workWatch() });
     await manager?.ready('serving');
     manager?.watch(node.problem);
     log.info('node stops', { reason: await stop.requested });
+    stopCollecting();
     await Promise.all([manager?.stopping(), node.close()]);
     log.close();
     return 0;
