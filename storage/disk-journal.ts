@@ -37,6 +37,8 @@ export class DiskJournal {
   #journal: Promise<ShareJournal> | undefined;
   /** All records of this epoch and of those before it have been carried out. */
   #epoch = 0;
+  /** The newest that each file tells of. */
+  #epochs: readonly number[] = [];
 
   constructor(options: DiskJournalOptions) {
     this.#options = options;
@@ -45,7 +47,7 @@ export class DiskJournal {
   /** Carries out what an earlier run recorded. Comes before everything else. @throws ERR_DISK, ERR_NO_SPACE. */
   async recover(): Promise<void> {
     const { commits } = this.#options;
-    const { epoch, isClear } = await recoverJournal({
+    const { epoch, epochs } = await recoverJournal({
       ...this.#options,
       replace: async (storageIndex, shareNumber, bytes) => {
         const prepared = await commits.prepare(storageIndex);
@@ -54,16 +56,18 @@ export class DiskJournal {
       },
     });
     this.#epoch = epoch;
-    if (!isClear) await (await this.#open()).close();
+    this.#epochs = epochs;
+    if (epochs.some((each) => each > 0)) await (await this.#open()).close();
   }
 
-  /** Clears both files. */
+  /** Clears both files, the older first: what it tells of a share must not outlast what the newer one does. */
   async #open(): Promise<ShareJournal> {
     const { layout, runSync, syncDirectory, system } = this.#options;
     const files: JournalFile[] = [];
     try {
       for (const path of layout.journals) files.push(await JournalFile.open(path, system, runSync));
-      for (const file of files) await file.clear(this.#epoch);
+      const age = (file: JournalFile): number => this.#epochs[files.indexOf(file)] ?? 0;
+      for (const file of files.toSorted((one, other) => age(one) - age(other))) await file.clear(this.#epoch);
       await syncDirectory(dirname(layout.journals[0]));
       return new ShareJournal(files, this.#epoch, {
         ...this.#options,

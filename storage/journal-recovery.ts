@@ -26,18 +26,26 @@ export interface JournalRecoveryOptions {
   readonly settle: (storageIndex: Uint8Array, shareNumber: number) => Promise<void>;
 }
 
+/** What a recovery found. */
+export interface RecoveredJournal {
+  /** The newest epoch that was met. */
+  readonly epoch: number;
+  /** Of the records of each file; 0 where there are none. */
+  readonly epochs: readonly number[];
+}
+
 /**
  * Carries out what is recorded. The records stay until the files are cleared.
- * @returns the newest epoch that was met, and whether nothing was recorded.
  * @throws ERR_DISK, ERR_NO_SPACE.
  */
-export async function recoverJournal(options: JournalRecoveryOptions): Promise<{ epoch: number; isClear: boolean }> {
+export async function recoverJournal(options: JournalRecoveryOptions): Promise<RecoveredJournal> {
   const files: Uint8Array[] = [];
   for (const path of options.layout.journals) files.push(await readIfThere(options.system, path));
+  const epochs = files.map((file) => decodeJournal(file)?.epoch ?? 0);
   const journals = files.flatMap((file) => decodeJournal(file) ?? []).sort((one, other) => one.epoch - other.epoch);
   for (const record of newestOf(journals.flatMap(({ records }) => records))) await carryOut(options, record);
-  const epochs = [...files.map((file) => decodeJournalHead(file) ?? 0), ...journals.map(({ epoch }) => epoch)];
-  return { epoch: Math.max(0, ...epochs), isClear: journals.length === 0 };
+  const heads = files.map((file) => decodeJournalHead(file) ?? 0);
+  return { epoch: Math.max(...heads, ...epochs), epochs };
 }
 
 /** The last record of each share that was not settled, dated as late as any of them. */

@@ -2,7 +2,7 @@
 import { cp, readFile, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
-import { toHex } from '#core/bytes.js';
+import { fromUtf8, toHex, utf8 } from '#core/bytes.js';
 import { DiskLayout } from '#storage/disk-layout.js';
 import { openDiskStore } from '#storage/disk-store.js';
 import {
@@ -326,4 +326,30 @@ t.test('what was recorded and not placed is dropped before anything else is reco
   for (const state of statesNow(disk)) found.add((await openedOn(state)).split(' ')[0] ?? '');
   t.strictSame([...found], [`${String(later)},${String(first)}`], 'nothing of what failed comes back');
   await store.close();
+});
+
+t.test('what an older file tells of a share never outlasts what the newer one does', async (t) => {
+  for (const newer of [0, 1]) {
+    const disk = new SimDisk();
+    await (await openStore(disk)).close();
+    // The clock was ahead when these were recorded.
+    const file = (epoch: number, text: string): Uint8Array => {
+      const share = { storageIndex, shareNumber: 0, modifiedMs: 1_000_000, bytes: utf8(text) };
+      return Buffer.concat([Buffer.from(encodeJournalHead(1)), ...encodeGroup(epoch, [{ kind: 'new', ...share }])]);
+    };
+    for (const [i, path] of layout.journals.entries()) {
+      const handle = await disk.open(path, 'wx+');
+      await handle.writev([i === newer ? file(3, 'newer') : file(2, 'older')], 0);
+      await handle.close();
+    }
+    // The first file is cleared, and then the power fails.
+    let clears = 0;
+    disk.fault = ({ name, path }) =>
+      name === 'writev' && layout.journals.includes(path) && ++clears === 2 ? 'EIO' : undefined;
+    await t.rejects(openStore(disk), { code: 'ERR_DISK' });
+    disk.fault = undefined;
+    await (await openStore(disk)).close();
+    const share = await disk.readFile(layout.share(storageIndex, 0));
+    t.equal(fromUtf8(share), 'newer', `the newer is number ${String(newer)}`);
+  }
 });
