@@ -4,9 +4,9 @@
  *     node dist/bench/slow-reader.js [--size MIB] [--rate BYTES] [--seconds S]
  *
  * Ten storage nodes and a gateway, 3-of-10, over HTTPS on this machine. The file is stored first, and the gateway started
- * anew and left alone for some seconds; what it holds is sampled ten times a second. The reader takes `rate` bytes a second, by leaving what comes in the
- * socket until it is due; it compares what it got with what was stored, by a hash, as far as it read. All of 1 GiB at
- * 512 kB/s takes 35 minutes: --seconds ends it earlier, and 0 never. Prints one JSON line.
+ * anew and left alone for some seconds; what it holds is sampled ten times a second. The reader takes `rate` bytes a second,
+ * by leaving what comes in the socket until it is due; it compares what it got with what was stored, by a hash, as far as it
+ * read. All of 1 GiB at 512 kB/s takes 35 minutes: --seconds ends it earlier, and 0 never. Prints one JSON line.
  */
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';

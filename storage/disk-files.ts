@@ -106,7 +106,7 @@ export class DiskFiles implements ShareFiles {
     this.#journal = new DiskJournal({
       ...parts,
       commits: this.#commits,
-      small: new SmallShares(change),
+      small: new SmallShares({ ...change, commits: this.#commits }),
       clock: options.clock,
       fileSize: options.journalSize,
       runSync: this.#runSync,

@@ -41,9 +41,10 @@ export interface RecoveredJournal {
 export async function recoverJournal(options: JournalRecoveryOptions): Promise<RecoveredJournal> {
   const files: Uint8Array[] = [];
   for (const path of options.layout.journals) files.push(await readIfThere(options.system, path));
-  const epochs = files.map((file) => decodeJournal(file)?.epoch ?? 0);
-  const journals = files.flatMap((file) => decodeJournal(file) ?? []).sort((one, other) => one.epoch - other.epoch);
-  for (const record of newestOf(journals.flatMap(({ records }) => records))) await carryOut(options, record);
+  const journals = files.map((file) => decodeJournal(file) ?? { epoch: 0, records: [] });
+  const records = journals.toSorted((one, other) => one.epoch - other.epoch).flatMap((journal) => journal.records);
+  for (const record of newestOf(records)) await carryOut(options, record);
+  const epochs = journals.map(({ epoch }) => epoch);
   const heads = files.map((file) => decodeJournalHead(file) ?? 0);
   return { epoch: Math.max(...heads, ...epochs), epochs };
 }

@@ -178,16 +178,32 @@ export class ShareCommits {
   }
 
   async #place(storageIndex: Uint8Array, { prepared, shareNumber }: CommitStep): Promise<void> {
+    if (prepared !== null) await this.#move(storageIndex, shareNumber, prepared.name);
+    else await this.remove(storageIndex, shareNumber);
+  }
+
+  /** Removes what stands in a final place. @throws ERR_DISK. */
+  async remove(storageIndex: Uint8Array, shareNumber: number): Promise<void> {
+    const { layout, system } = this.#options;
+    await onDisk('removing a share', () => system.rm(layout.share(storageIndex, shareNumber), { force: true }));
+  }
+
+  /**
+   * Puts a prepared file into a final place, open as it is; nothing is synced.
+   * @param isQuick - whether it replaces nothing that would have to be freed.
+   * @throws ERR_DISK, ERR_NO_SPACE.
+   */
+  async move(storageIndex: Uint8Array, shareNumber: number, prepared: PreparedShare, isQuick: boolean): Promise<void> {
+    await this.#move(storageIndex, shareNumber, asPrepared(prepared).name, isQuick);
+  }
+
+  async #move(storageIndex: Uint8Array, shareNumber: number, name: string, isQuick = false): Promise<void> {
     const { layout, makeDirectory, system } = this.#options;
+    const from = this.#pathOf(name);
     const place = layout.share(storageIndex, shareNumber);
-    if (prepared === null) {
-      await onDisk('removing a share', () => system.rm(place, { force: true }));
-      return;
-    }
-    const from = this.#pathOf(prepared.name);
     await onDisk('placing a share', async () => {
       try {
-        await system.rename(from, place);
+        await system.rename(from, place, isQuick);
       } catch (error) {
         if (systemCodeOf(error) !== 'ENOENT') throw error;
         await makeDirectory(storageIndex);
@@ -203,17 +219,23 @@ export class ShareCommits {
     placed: readonly CommitStep[],
     record: string | undefined,
   ): Promise<void> {
-    const { distrust, layout, system } = this.#options;
+    const { layout, system } = this.#options;
     try {
       if (placed.some((step) => rankOf(step) > 0)) throw new Error('a share was replaced already');
       for (const { prepared, shareNumber } of placed) {
         await system.rename(layout.share(storageIndex, shareNumber), this.#pathOf(prepared?.name ?? ''));
       }
     } catch (error) {
-      distrust(`a change to several shares came to a halt (${reasonOf(error)}); a restart carries it to its end`);
+      this.halt(error);
       return;
     }
     await this.#dropAll(steps, record);
+  }
+
+  /** A change to several shares can be neither made nor taken back. */
+  halt(cause: unknown): void {
+    const why = reasonOf(cause);
+    this.#options.distrust(`a change to several shares came to a halt (${why}); a restart carries it to its end`);
   }
 
   /** Drops a change of which nothing was placed. */
@@ -269,6 +291,13 @@ export class ShareCommits {
   async markOf(storageIndex: Uint8Array, shareNumber: number): Promise<string | undefined> {
     const mark = await this.#markOf(this.#options.layout.share(storageIndex, shareNumber));
     return mark === null ? undefined : formatFileMark(mark);
+  }
+
+  /** What `markOf` says of the place that a prepared file is moved to, not yet as text. @throws ERR_DISK. */
+  async markOfPrepared(prepared: PreparedShare): Promise<FileMark> {
+    const path = this.#pathOf(asPrepared(prepared).name);
+    const { ino, mtimeMs, size } = await onDisk('preparing a share', () => this.#options.system.lstat(path));
+    return { ino, size, mtimeMs };
   }
 
   /** A mark that a power cut leaves as it is: where the clock was set back, the time before the last write is the later one. */

@@ -5,13 +5,12 @@
  * of container. An incoming place holds an upload in progress. `publish` moves one to the other so that it stays
  * there when the power fails. Implemented by `disk-files.ts` and `memory-files.ts`.
  */
+import type { UploadRecord } from './upload-record.js';
 
 /** The largest file that `replace` takes, in bytes. */
-export const KEPT_FILE_SIZE_MAX = 64 * 1024;
+export const SMALL_SHARE_SIZE_MAX = 64 * 1024;
 /** The most that the files of one `replace` take together, in bytes. */
-export const KEPT_FILES_SIZE_MAX = 2 << 20;
-
-import type { UploadRecord } from './upload-record.js';
+export const SMALL_SHARES_SIZE_MAX = 2 << 20;
 
 /** An open file. Every operation may throw ERR_DISK, and those that write ERR_NO_SPACE. */
 export interface ShareFile {
@@ -48,7 +47,7 @@ export interface ShareChange {
 /** A small file for a final place. */
 export interface SmallShare {
   readonly shareNumber: number;
-  /** The whole file: KEPT_FILE_SIZE_MAX at most. */
+  /** The whole file: SMALL_SHARE_SIZE_MAX at most. */
   readonly bytes: Uint8Array;
   /** Whether nothing stands in that place. */
   readonly isNew: boolean;
@@ -104,7 +103,7 @@ export interface ShareFiles {
   /**
    * Puts small files into final places of one storage index, whatever stands there, durably, all or none, also when the
    * power fails in between: as `commit`, and with one sync for all who ask at the same time.
-   * @param shares - of KEPT_FILES_SIZE_MAX together, at most.
+   * @param shares - of SMALL_SHARES_SIZE_MAX together, at most.
    * @returns what `markOf` says of each from now on.
    */
   replace(storageIndex: Uint8Array, shares: readonly SmallShare[]): Promise<readonly string[]>;

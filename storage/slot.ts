@@ -25,7 +25,7 @@ import {
 } from './mutable-container.js';
 import { MutablePlan } from './mutable-plan.js';
 import { MutableShare } from './mutable-share.js';
-import { KEPT_FILE_SIZE_MAX, KEPT_FILES_SIZE_MAX } from './share-files.js';
+import { SMALL_SHARE_SIZE_MAX, SMALL_SHARES_SIZE_MAX } from './share-files.js';
 import type { PreparedShare, ShareChange, ShareFile, ShareFiles, SmallShare } from './share-files.js';
 import { GAP_SIZE_MAX, MUTABLE_DATA_SIZE_MAX, READ_REPLY_SIZE_MAX } from './share-store.js';
 import type { SlotRequest } from './share-store.js';
@@ -362,7 +362,9 @@ const emptyState = {
 /** Whether all are small, and none removes anything or comes to stand where something damaged is. */
 function areSmall(changes: readonly PlannedChange[]): changes is readonly SmallChange[] {
   const sizes = changes.map(({ isDamaged, plan }) => (isDamaged ? Infinity : (plan?.fileSize ?? Infinity)));
-  return Math.max(...sizes) <= KEPT_FILE_SIZE_MAX && sizes.reduce((sum, size) => sum + size, 0) <= KEPT_FILES_SIZE_MAX;
+  return (
+    Math.max(...sizes) <= SMALL_SHARE_SIZE_MAX && sizes.reduce((sum, size) => sum + size, 0) <= SMALL_SHARES_SIZE_MAX
+  );
 }
 
 function growthOf(plan: MutablePlan | undefined, share: MutableShare | undefined): number {

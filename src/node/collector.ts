@@ -54,7 +54,7 @@ export interface IdleCollectionOptions {
   readonly isBusy: () => boolean;
   /** What the process holds, in bytes. */
   readonly residentSize?: () => number;
-  readonly collect?: () => void;
+  readonly collect?: () => unknown;
 }
 
 /**
@@ -84,12 +84,17 @@ export function collectWhenIdle(options: IdleCollectionOptions): () => void {
   return () => cancel();
 }
 
-/** V8 gives the memory back only where it is asked in this way; `gc` leaves it in the heap. */
-function collectEverything(): void {
+/** V8 gives the memory back only where it is asked in this way; `gc` leaves it in the heap. @returns when it is done. */
+export function collectEverything(): Promise<void> {
   const session = new Session();
   session.connect();
-  session.post('HeapProfiler.collectGarbage', () => {
-    // Not at once: the session is in use until its answer has been taken.
-    setImmediate(() => session.disconnect());
+  return new Promise((resolve) => {
+    session.post('HeapProfiler.collectGarbage', () => {
+      // Not at once: the session is in use until its answer has been taken.
+      setImmediate(() => {
+        session.disconnect();
+        resolve();
+      });
+    });
   });
 }

@@ -78,9 +78,9 @@ export async function runNode(options: RunOptions): Promise<number> {
     });
     if (reload !== undefined) stop.onHangUp(() => reloadUnder(manager, reload), log);
     stdout.write(`${nodeType} running\n`);
-    const stopCollecting = collectWhenIdle({ clock: systemClock, isBusy: workWatch() });
     await manager?.ready('serving');
     manager?.watch(node.problem);
+    const stopCollecting = collectWhenIdle({ clock: systemClock, isBusy: workWatch() });
     log.info('node stops', { reason: await stop.requested });
     stopCollecting();
     await Promise.all([manager?.stopping(), node.close()]);

@@ -14,7 +14,7 @@ import {
 } from '#storage/journal-record.js';
 import type { JournalRecord } from '#storage/journal-record.js';
 import { decodeLeaseSlots, MUTABLE_DATA_OFFSET } from '#storage/mutable-container.js';
-import { KEPT_FILE_SIZE_MAX } from '#storage/share-files.js';
+import { SMALL_SHARE_SIZE_MAX } from '#storage/share-files.js';
 import type { ShareStore } from '#storage/share-store.js';
 import { Chance } from '#test/fixtures/chance.js';
 import { ManualClock, settle } from '#test/fixtures/clock.js';
@@ -28,7 +28,7 @@ import { statesOf } from '#test/fixtures/sim-states.js';
 
 const SETTLING_MS = 5_000;
 /** More than the journal takes of one share, in bytes. */
-const LARGE_SIZE = KEPT_FILE_SIZE_MAX + 1;
+const LARGE_SIZE = SMALL_SHARE_SIZE_MAX + 1;
 const directory = '/store';
 const layout = new DiskLayout(directory);
 const [journal] = layout.journals;
@@ -105,6 +105,21 @@ t.test('what follows in another way is not undone, in any state', async (t) => {
     for (const state of states) found.add(await openedOn(state));
     t.strictSame([...found], [wanted], name);
   }
+});
+
+t.test('ten small shares of one request take one sync', async (t) => {
+  const disk = new SimDisk();
+  const store = await openStore(disk);
+  const numbers = Array.from({ length: 10 }, (_, shareNumber) => shareNumber);
+  await writeMutable(store, numbers, seededBytes('first', 300));
+  const syncs: string[] = [];
+  disk.fault = ({ name, path }) => {
+    if (name.endsWith('sync')) syncs.push(path);
+    return undefined;
+  };
+  await writeMutable(store, numbers, seededBytes('second', 300));
+  t.strictSame(syncs, [journal]);
+  await store.close();
 });
 
 t.test('a share that is removed while others are being settled does not come back', async (t) => {
