@@ -1,5 +1,6 @@
 /**
- * The share store over share files: allocation, leases, reading, reports, and the way to mutable shares (slot.ts).
+ * The share store over share files: allocation, leases, reports, and the way to reading (share-reading.ts) and to mutable
+ * shares (slot.ts).
  *
  * A share that cannot be made sense of hides none of its siblings: listing and leases pass it by, reading it
  * fails for it alone, and who needs its number has it put into quarantine. What happens to one storage index happens
@@ -17,13 +18,12 @@ import type { LeaseRecord } from './container.js';
 import { advisoryName, formatAdvisory } from './disk-layout.js';
 import { closeOccupant, FinalPlaces, numbersOf } from './final-places.js';
 import type { Occupant, Occupants } from './final-places.js';
-import { toOpenShare } from './immutable-share.js';
 import { KeyedLock } from './keyed-lock.js';
 import { KeptSlots } from './kept-slots.js';
 import { keepLease, keepMutableLease } from './lease-file.js';
 import { ALLOCATION_OWNER, ADDED_OWNER, createLease, leaseExpiry } from './leases.js';
-import { OpenShares } from './open-shares.js';
 import type { ShareFile, ShareFiles } from './share-files.js';
+import { ShareReading } from './share-reading.js';
 import { ADVISORY_COUNT_MAX } from './share-store.js';
 import type {
   Allocation,
@@ -74,8 +74,7 @@ export class ContainerStore implements ShareStore {
   readonly #intake: UploadIntake;
   readonly #places: FinalPlaces;
   readonly #lock = new KeyedLock();
-  readonly #openImmutable: OpenShares;
-  readonly #openMutable: OpenShares;
+  readonly #reading: ShareReading;
   readonly #kept: KeptSlots;
   /** Bytes by which mutable shares are being grown. */
   #growth = 0;
@@ -99,13 +98,11 @@ export class ContainerStore implements ShareStore {
       withRoom: (size, action) => this.#withRoom(size, action),
       leaseExpiry: () => this.#leaseExpiry(),
     });
-    this.#openImmutable = new OpenShares(clock);
-    this.#openMutable = new OpenShares(clock);
+    this.#reading = new ShareReading({ clock, files, places: this.#places, uploads: this.#uploads });
     this.#kept = new KeptSlots(clock);
-    events.listen(({ storageIndex, shareNumber }) => {
-      this.#openImmutable.forget(storageIndex, shareNumber);
-      this.#openMutable.forget(storageIndex, shareNumber);
-      this.#kept.forget(storageIndex);
+    events.listen((event) => {
+      this.#reading.forget(event);
+      this.#kept.forget(event.storageIndex);
     });
   }
 
@@ -163,58 +160,24 @@ export class ContainerStore implements ShareStore {
     return upload;
   }
 
-  async listShares(storageIndex: Uint8Array): Promise<ReadonlySet<number>> {
-    return this.#found(numbersOf(await this.#survey(storageIndex), 'immutable'));
+  listShares(storageIndex: Uint8Array): Promise<ReadonlySet<number>> {
+    return this.#reading.list(storageIndex, 'immutable');
   }
 
-  async visitShares(storageIndex: Uint8Array, type: ShareType, visit: ShareVisit): Promise<void> {
-    const uploading = this.#uploads.of(storageIndex);
-    const occupants = await this.#places.survey(storageIndex, 'read', uploading, async (occupant, shareNumber) => {
-      if (occupant.kind !== type) return;
-      const share = occupant.kind === 'mutable' ? occupant.share : toOpenShare(occupant.file, occupant.shape);
-      await visit(share, shareNumber);
-    });
-    await this.#found(numbersOf(occupants, type));
+  listMutable(storageIndex: Uint8Array): Promise<ReadonlySet<number>> {
+    return this.#reading.list(storageIndex, 'mutable');
   }
 
-  async listMutable(storageIndex: Uint8Array): Promise<ReadonlySet<number>> {
-    return this.#found(numbersOf(await this.#survey(storageIndex), 'mutable'));
+  visitShares(storageIndex: Uint8Array, type: ShareType, visit: ShareVisit): Promise<void> {
+    return this.#reading.visit(storageIndex, type, visit);
   }
 
-  async #found(shareNumbers: ReadonlySet<number>): Promise<ReadonlySet<number>> {
-    if (shareNumbers.size === 0) await this.#files.requireThere?.();
-    return shareNumbers;
+  openShare(storageIndex: Uint8Array, shareNumber: number): Promise<OpenShare | undefined> {
+    return this.#reading.open(storageIndex, shareNumber, 'immutable');
   }
 
-  #survey(storageIndex: Uint8Array): Promise<Occupants> {
-    return this.#places.survey(storageIndex, 'read', this.#uploads.of(storageIndex));
-  }
-
-  async openShare(storageIndex: Uint8Array, shareNumber: number): Promise<OpenShare | undefined> {
-    return this.#openImmutable.open(storageIndex, shareNumber, async () => {
-      const occupant = await this.#open(storageIndex, shareNumber);
-      if (occupant.kind === 'immutable') return toOpenShare(occupant.file, occupant.shape);
-      await closeOccupant(occupant);
-      return undefined;
-    });
-  }
-
-  async openMutable(storageIndex: Uint8Array, shareNumber: number): Promise<OpenShare | undefined> {
-    return this.#openMutable.open(storageIndex, shareNumber, async () => {
-      const occupant = await this.#open(storageIndex, shareNumber);
-      if (occupant.kind === 'mutable') return occupant.share;
-      await closeOccupant(occupant);
-      return undefined;
-    });
-  }
-
-  /** What stands in a place that is no upload's. @throws ERR_CONTAINER, ERR_DISK where it is damaged. */
-  async #open(storageIndex: Uint8Array, shareNumber: number): Promise<Occupant> {
-    if (this.#uploads.of(storageIndex).has(shareNumber)) return { kind: 'absent' };
-    const occupant = await this.#places.open(storageIndex, shareNumber, 'read');
-    if (occupant.kind === 'damaged') throw occupant.error;
-    if (occupant.kind === 'absent') await this.#files.requireThere?.();
-    return occupant;
+  openMutable(storageIndex: Uint8Array, shareNumber: number): Promise<OpenShare | undefined> {
+    return this.#reading.open(storageIndex, shareNumber, 'mutable');
   }
 
   async readTestWrite(request: SlotRequest): Promise<ReadTestWriteReply> {
@@ -365,8 +328,7 @@ export class ContainerStore implements ShareStore {
     if (this.#closed) return;
     this.#closed = true;
     await this.#uploads.suspendAll();
-    this.#openImmutable.close();
-    this.#openMutable.close();
+    this.#reading.close();
     await this.#files.close();
   }
 
