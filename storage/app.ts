@@ -12,6 +12,7 @@ import type { Socket } from 'node:net';
 import fastify from 'fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Clock } from '#core/environment.js';
+import { appOptions } from '#wire/http-app.js';
 import { ConnectionTable } from './connection-table.js';
 import { SILENCE_TIMEOUT_MS } from './http2-sessions.js';
 import { storageRoutes } from './routes.js';
@@ -72,12 +73,11 @@ export async function createServiceApp(
   addRoutes: AddRoutes,
 ): Promise<FastifyInstance> {
   const app = fastify({
+    ...appOptions,
     serverFactory: (listener) => makeServer(serverOptions, clock, listener),
     requestTimeout: storageServerLimits.requestTimeout,
     connectionTimeout: 0,
     routerOptions: { maxParamLength: PARAMETER_LENGTH_MAX },
-    exposeHeadRoutes: false,
-    forceCloseConnections: 'idle',
   });
   const { connections = new ConnectionTable() } = serverOptions;
   app.server.maxConnections = connections.limits.connections + CONNECTION_EXCESS_MAX;

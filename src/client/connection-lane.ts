@@ -4,12 +4,12 @@
  * undici's pool does the work over a connector of ours. Each connection carries one request at a time (no pipelining),
  * in HTTP/1.1. Deadlines are not undici's but those of each exchange, on the clock that is given.
  */
-import { Pool } from 'undici';
 import type { Clock } from '#core/environment.js';
 import { TahoeError } from '#core/errors.js';
 import { exchange } from './http-exchange.js';
 import type { ExchangeReply, ExchangeRequest } from './http-exchange.js';
 import type { PinnedConnector } from './pinned-connector.js';
+import { Pool } from './undici.js';
 
 /** The largest head of a reply, in bytes. */
 const HEAD_SIZE_MAX = 16 * 1024;

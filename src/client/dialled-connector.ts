@@ -2,11 +2,11 @@
  * undici's connector over the dialler, for servers that the certificate authorities of the system vouch for, and for
  * plain HTTP.
  */
-import { buildConnector } from 'undici';
 import type { Clock } from '#core/environment.js';
 import { TahoeError } from '#core/errors.js';
 import { destinationOf } from './dialler.js';
 import type { Dialler } from './dialler.js';
+import { buildConnector, withPlainParser } from './undici.js';
 
 /** For the connection below TLS, and for the handshake, in milliseconds. */
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -15,7 +15,8 @@ const HANDSHAKE_TIMEOUT_MS = 30_000;
 /** The connector. Its errors are those of the dialler, ERR_TIMEOUT, and those of TLS. */
 export function dialledConnector(dialler: Dialler, clock: Clock): buildConnector.connector {
   const secure = buildConnector({ allowH2: false, timeout: HANDSHAKE_TIMEOUT_MS });
-  return (target, callback) => {
+  return (target, given) => {
+    const callback = withPlainParser(given);
     const { hostname, port, protocol } = target;
     const isSecure = protocol === 'https:';
     const portNumber = port === '' ? (isSecure ? 443 : 80) : Number(port);

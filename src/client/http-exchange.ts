@@ -6,12 +6,12 @@
  * another ends silence, and nothing is followed, retried or unpacked. A body is sent from the caller's arrays and a
  * reply gathered into one, with one copy.
  */
-import { errors } from 'undici';
-import type { Dispatcher } from 'undici';
 import type { Clock } from '#core/environment.js';
 import { isTahoeError, TahoeError } from '#core/errors.js';
 import { UnusableReply } from './https-replies.js';
 import type { BodyBound, ReplyHeaders } from './https-replies.js';
+import { errors } from './undici.js';
+import type { Dispatcher } from './undici.js';
 
 /** How much of a body is handed to the socket at once, in bytes: what the silence deadline sees as progress. */
 const BODY_SLICE_SIZE = 256 * 1024;

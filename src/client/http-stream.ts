@@ -2,9 +2,10 @@
  * One HTTP request whose reply is read as it comes, as fast as its reader takes it: for lists and streams of events,
  * from peers that are not trusted. Nothing is followed, unpacked or retried; silence ends it.
  */
-import type { Dispatcher } from 'undici';
 import type { Clock } from '#core/environment.js';
 import { isTahoeError, reasonOf, TahoeError } from '#core/errors.js';
+import { requestOver } from './undici.js';
+import type { Dispatcher } from './undici.js';
 
 /** What to ask. */
 export interface StreamRequest {
@@ -54,7 +55,7 @@ export async function openStream<Result>(
   try {
     const { origin, path, method = 'GET', headers = {}, body } = request;
     const options = { origin, path, method, headers, signal: ended.signal };
-    const reply = await dispatcher.request(body === undefined ? options : { ...options, body });
+    const reply = await requestOver(dispatcher, body === undefined ? options : { ...options, body });
     silence.noted();
     try {
       return await read({

@@ -2,7 +2,6 @@
  * A node's link to one introducer over HTTPS, pinned to the key that its NURL names: announces what the node has to
  * announce and hears what others do, and comes back when the connection ends.
  */
-import { Pool } from 'undici';
 import type { Clock, Log, Random } from '#core/environment.js';
 import { reasonOf, TahoeError } from '#core/errors.js';
 import { fromUtf8, utf8 } from '#core/bytes.js';
@@ -28,6 +27,7 @@ import type { StreamReply } from './http-stream.js';
 import { hearAll } from './introducer-link.js';
 import type { IntroducerSession } from './introducer-link.js';
 import { PinnedConnector } from './pinned-connector.js';
+import { Pool } from './undici.js';
 
 /** TCP and TLS of one connection, and any silence before an answer, in milliseconds. */
 const CONNECT_TIMEOUT_MS = 10_000;

@@ -6,7 +6,6 @@
  *
  * @see docs/server-lists.md; RFC 5989 for the relation
  */
-import { Agent } from 'undici';
 import type { Clock } from '#core/environment.js';
 import { TahoeError } from '#core/errors.js';
 import { EVENT_STREAM_MEDIA_TYPE, EventStreamReader, STREAM_SILENCE_MS } from '#wire/event-stream.js';
@@ -16,6 +15,7 @@ import { dialledConnector } from './dialled-connector.js';
 import type { Dialler } from './dialler.js';
 import { openStream, readWhole } from './http-stream.js';
 import type { StreamReply } from './http-stream.js';
+import { Agent } from './undici.js';
 
 /** How long a list may take to come as a whole, in milliseconds, and how long it may say nothing meanwhile. */
 const FETCH_TIMEOUT_MS = 60_000;

@@ -13,13 +13,14 @@ import { isIP } from 'node:net';
 import type { Socket } from 'node:net';
 import { connect as connectTls, createSecureContext } from 'node:tls';
 import type { TLSSocket } from 'node:tls';
-import type { buildConnector } from 'undici';
 import type { X509Certificate } from 'node:crypto';
 import type { Clock } from '#core/environment.js';
 import { isTahoeError, reasonOf, TahoeError } from '#core/errors.js';
 import type { Nurl } from '#wire/nurl.js';
 import { destinationOfNurl } from './dialler.js';
 import type { Destination, Dialler } from './dialler.js';
+import { withPlainParser } from './undici.js';
+import type { buildConnector } from './undici.js';
 
 const ALPN_PROTOCOL = 'http/1.1';
 
@@ -68,7 +69,8 @@ export class PinnedConnector {
    * undici's connector: gives a socket whose peer holds the key, or an error: ERR_PIN for another key or none,
    * ERR_CONNECT when there is no TLS peer or the deadline passes, ERR_PRIVACY when there is no way there.
    */
-  readonly connect: buildConnector.connector = (_target, callback) => {
+  readonly connect: buildConnector.connector = (_target, given) => {
+    const callback = withPlainParser(given);
     this.#open().then(
       (socket) => {
         callback(null, socket);

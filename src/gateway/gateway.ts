@@ -8,6 +8,7 @@
 import fastify from 'fastify';
 import type { FastifyInstance } from 'fastify';
 import { reasonOf } from '#core/errors.js';
+import { appOptions } from '#wire/http-app.js';
 import { recorded } from './recorded.js';
 import { commonHeaders, sendFailure, sentenceOf, statusOf } from './reply.js';
 import { Guard } from './guard.js';
@@ -36,6 +37,7 @@ const RESOURCES = /^\/((uri|cap)(\/.*)?|(status|statistics|storage|helper_status
  */
 export function createGateway(services: GatewayServices, before?: (app: FastifyInstance) => void): FastifyInstance {
   const app = fastify({
+    ...appOptions,
     routerOptions: { maxParamLength: PARAMETER_LENGTH_MAX },
     // Its own words for an address that cannot be decoded repeat the address, and with it a capability.
     frameworkErrors: (error, request, reply) => {
@@ -43,10 +45,8 @@ export function createGateway(services: GatewayServices, before?: (app: FastifyI
       const sentence = isLong ? 'a name in the address is too long' : 'the address is not percent-encoded UTF-8';
       void sendFailure(request, reply.headers(commonHeaders), isLong ? 414 : 400, sentence);
     },
-    exposeHeadRoutes: false,
     requestTimeout: 0,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
-    forceCloseConnections: 'idle',
     http: { headersTimeout: HEADERS_TIMEOUT_MS },
   });
   app.removeAllContentTypeParsers();

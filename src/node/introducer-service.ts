@@ -17,6 +17,7 @@ import { ConnectionTable } from '#storage/connection-table.js';
 import { TwoVersionServer } from '#storage/secure-server.js';
 import { AnnouncementMemory } from '#wire/announcement-memory.js';
 import { AnnouncementTable } from '#wire/announcement-table.js';
+import { appOptions } from '#wire/http-app.js';
 import { AnnouncementLog } from './announcement-log.js';
 import type { NodeCertificate } from './certificate.js';
 import type { Closers } from './closers.js';
@@ -103,17 +104,16 @@ function createIntroducerApp(
   const sort = foolscap?.sorterFor(connections);
   const tls = { key: certificate.pem, cert: certificate.pem, sort };
   return fastify({
+    ...appOptions,
     serverFactory: (listener) => new TwoVersionServer({ ...tls, ...storageServerLimits }, clock, listener),
     requestTimeout: 30_000,
-    exposeHeadRoutes: false,
-    forceCloseConnections: 'idle',
   });
 }
 
 async function startPage(options: IntroducerServiceOptions, introducer: Introducer): Promise<string | undefined> {
   const { clock, closers, directory, monitor, settings } = options;
   if (settings.web === undefined) return undefined;
-  const app = fastify({ exposeHeadRoutes: false, forceCloseConnections: 'idle' });
+  const app = fastify({ ...appOptions });
   if (monitor !== undefined) monitorRoutes(app, monitor);
   introducerPage(app, introducer, { nickname: settings.nickname, version: applicationVersion });
   const { connectionsMax } = settings;

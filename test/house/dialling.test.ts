@@ -42,7 +42,7 @@ t.test('TLS is spoken over sockets that were dialled', (t) => {
 t.test('undici and ws are given the sockets they use', (t) => {
   for (const { path, text } of productSources) {
     for (const [made] of text.matchAll(/new (Pool|Agent|Client)\([^;]*;/g)) {
-      if (/from 'undici'/.test(text)) t.match(made, /\bconnect\b/, `${path}: ${made.slice(0, 40)}`);
+      if (/undici\.js'/.test(text)) t.match(made, /\bconnect\b/, `${path}: ${made.slice(0, 40)}`);
     }
     for (const [made] of text.matchAll(/new WebSocket\([^;]*;/g)) t.match(made, /createConnection/, path);
   }

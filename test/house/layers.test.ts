@@ -26,6 +26,7 @@ const outsideWorld: Readonly<Record<string, readonly string[]>> = {
   'src/core/native-rsa.ts': ['node:crypto'],
   'src/client/pinned-connector.ts': ['node:crypto', 'node:net', 'node:tls'],
   'src/client/https-storage-server.ts': ['node:crypto'],
+  'src/client/undici.ts': ['node:v8'],
   'storage/app.ts': ['node:http'],
   'storage/secure-server.ts': ['node:http2', 'node:https'],
   'storage/routes.ts': ['node:net'],

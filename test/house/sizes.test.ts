@@ -35,7 +35,7 @@ t.test('no function is longer than 70 lines, and the middle one has ten', async 
 
 t.test('files are named for what they hold, in kebab case', async (t) => {
   for (const { path } of everything) {
-    t.match(basename(path), /^[a-z0-9]+(-[a-z0-9]+)*(\.test)?\.ts$/, path);
+    t.match(basename(path), /^[a-z0-9]+(-[a-z0-9]+)*(\.test|\.d)?\.ts$/, path);
     t.notMatch(basename(path), /^(utils?|helpers?|common|misc|manager|index)\.ts$/, path);
   }
 });

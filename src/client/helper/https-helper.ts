@@ -4,7 +4,6 @@
  *
  * It counts as connected as long as a reply of its own lasts, in which it says every 15 seconds that it is there.
  */
-import { Pool } from 'undici';
 import type { Clock } from '#core/environment.js';
 import { reasonOf, TahoeError } from '#core/errors.js';
 import { EVENT_STREAM_MEDIA_TYPE, EventStreamReader, STREAM_SILENCE_MS } from '#wire/event-stream.js';
@@ -35,6 +34,7 @@ import { PinnedConnector } from '../pinned-connector.js';
 import type { HelperConnection } from './helper-connection.js';
 import { UPLOAD_COUNT_MAX } from './helper-link.js';
 import type { OfferedCiphertext } from './offered-ciphertext.js';
+import { Pool } from '../undici.js';
 
 /** TCP and TLS of one connection, and how long a helper may take to say that it is there. */
 const CONNECT_TIMEOUT_MS = 10_000;
