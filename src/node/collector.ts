@@ -13,6 +13,11 @@ import type { Clock } from '#core/environment.js';
 
 /** How much garbage in new arrays is let lie, in bytes. */
 const DISCARDED_SIZE_MAX = 8_388_608;
+/** What lies in arrays after new garbage was collected before all is, in bytes, and how often that may be, in milliseconds. */
+const ARRAY_SIZE_MAX = 16_777_216;
+const COLLECT_ALL_INTERVAL_MS = 10_000;
+/** From this time between two collections of new garbage on, nothing rushes, in milliseconds. */
+const SLOW_INTERVAL_MS = 250;
 /** How often it is seen whether the node is still at work, in milliseconds. */
 const LOOK_INTERVAL_MS = 2_000;
 /** After so many looks without work it is idle. */
@@ -30,20 +35,45 @@ export function tuneCollector(): void {
   setFlagsFromString('--semi-space-growth-factor=1');
 }
 
+/** What `collectorOfDiscarded` stands on; tests give their own memory. */
+export interface DiscardedCollectionOptions {
+  readonly nowMs?: () => number;
+  /** What is in arrays, garbage or not, in bytes. */
+  readonly arraySize?: () => number;
+  readonly collect?: (what: 'new' | 'all') => void;
+}
+
 /**
  * Collects new arrays when enough of them are garbage: V8 lets arrays outside its heap add up to 64 MiB a thread before it
- * looks at them, and most die young. Such a collection takes less than half a millisecond.
+ * looks at them, and most die young. Such a collection takes less than half a millisecond. Arrays that a slow reader keeps
+ * waiting outlive some of them and are new no more: where many lie there, all is collected now and then, in some 20 ms. While
+ * data rush through, it is not: there they are at work.
  * @returns what is told how many bytes of new arrays are garbage now.
  */
-export function collectorOfDiscarded(): (sizeBytes: number) => void {
-  setFlagsFromString('--expose-gc');
-  const collect = runInNewContext('gc') as (options: { readonly type: 'minor' }) => void;
+export function collectorOfDiscarded(options: DiscardedCollectionOptions = {}): (sizeBytes: number) => void {
+  const { nowMs = () => performance.now(), arraySize = () => process.memoryUsage().arrayBuffers } = options;
+  const collect = options.collect ?? exposedCollector();
   let discarded = 0;
+  let [collectedMs, collectedAllMs] = [-Infinity, -Infinity];
   return (sizeBytes) => {
     discarded += sizeBytes;
     if (discarded < DISCARDED_SIZE_MAX) return;
     discarded = 0;
-    collect({ type: 'minor' });
+    collect('new');
+    const isSlow = nowMs() - collectedMs >= SLOW_INTERVAL_MS;
+    collectedMs = nowMs();
+    if (!isSlow || collectedMs - collectedAllMs < COLLECT_ALL_INTERVAL_MS || arraySize() <= ARRAY_SIZE_MAX) return;
+    collectedAllMs = collectedMs;
+    collect('all');
+  };
+}
+
+function exposedCollector(): (what: 'new' | 'all') => void {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as (options?: { readonly type: 'minor' }) => void;
+  return (what) => {
+    if (what === 'new') collect({ type: 'minor' });
+    else collect();
   };
 }
 

@@ -50,6 +50,21 @@ t.test('another range of a file costs its blocks alone', async (t) => {
   t.strictSame(subject.asked(), { read: 3 });
 });
 
+t.test('what a slow reader leaves behind is told', async (t) => {
+  const { grid } = new Subject();
+  const capability = await grid.uploadChk(large);
+  let size = 0;
+  const files = new OpenFiles({ ...grid.context, discarded: (sizeBytes) => (size += sizeBytes) });
+  const file = files.open(capability);
+  for await (const part of file.read({ begin: 0, end: large.length }, signal)) {
+    t.ok(part.length > 0);
+    // Long enough for all that is fetched ahead.
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  file.close();
+  t.ok(size >= large.length, String(size));
+});
+
 t.test('a small file is opened anew', async (t) => {
   const subject = new Subject();
   const small = large.subarray(0, KEPT_SIZE_MIN);

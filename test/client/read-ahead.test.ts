@@ -33,6 +33,22 @@ t.test('for a slow reader it is ever less, and twice as much again each time tha
   t.strictSame(counts, [2, 4, 8, 16, 16], 'the first of these was there');
 });
 
+t.test('it knows who waits for whom', async (t) => {
+  const { end, fetch } = fetches();
+  const ahead = new ReadAhead(4, fetch);
+  const reader = ahead.read(0, 9);
+  const found: boolean[] = [];
+  for (const there of [1, 1, 5, 5, 5]) {
+    const next = reader.next();
+    await settle();
+    for (let number = 0; number <= there; number++) end(number);
+    await next;
+    await settle();
+    found.push(ahead.isAhead);
+  }
+  t.strictSame(found, [false, true, false, true, true]);
+});
+
 t.test('as long as some are under way it stays as it is', async (t) => {
   const { begun, end, fetch } = fetches();
   const reader = new ReadAhead(8, fetch).read(0, 99);

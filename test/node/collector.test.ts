@@ -1,6 +1,6 @@
 /** When a node gives back the memory that its work took. */
 import t from 'tap';
-import { collectEverything, collectWhenIdle } from '#node/collector.js';
+import { collectEverything, collectorOfDiscarded, collectWhenIdle } from '#node/collector.js';
 import { ManualClock } from '#test/fixtures/clock.js';
 
 const LOOK_MS = 2_000;
@@ -46,6 +46,50 @@ t.test('everything is collected when the node has started, and when it is idle a
   stop();
   t.equal(after(LOOKS_IDLE), 3, 'nor when it has stopped');
   t.end();
+});
+
+t.test('new garbage is collected every 8 MiB, and all of it when much has grown old and nothing rushes', (t) => {
+  const collected: string[] = [];
+  let [nowMs, arraySize] = [0, 10 * MEBIBYTE];
+  const discarded = collectorOfDiscarded({
+    nowMs: () => nowMs,
+    arraySize: () => arraySize,
+    collect: (what) => collected.push(what),
+  });
+  const at = (timeMs: number, size: number): string[] => {
+    nowMs = timeMs;
+    discarded(size);
+    return collected.splice(0);
+  };
+  t.strictSame(at(0, 7 * MEBIBYTE), []);
+  t.strictSame(at(0, MEBIBYTE), ['new']);
+  arraySize = 17 * MEBIBYTE;
+  t.strictSame(at(249, 8 * MEBIBYTE), ['new'], 'data rush through');
+  t.strictSame(at(499, 8 * MEBIBYTE), ['new', 'all']);
+  t.strictSame(at(10_498, 8 * MEBIBYTE), ['new'], 'not again so soon');
+  t.strictSame(at(10_748, MEBIBYTE), []);
+  t.strictSame(at(10_748, 7 * MEBIBYTE), ['new', 'all']);
+  t.end();
+});
+
+/** So many arrays of 1 MiB, each as old as a collection makes what outlives two others. */
+function oldArrays(count: number, discarded: (size: number) => void): Uint8Array[] {
+  const arrays = Array.from({ length: count }, () => new Uint8Array(MEBIBYTE));
+  for (let i = 0; i < 3; i++) discarded(8 * MEBIBYTE);
+  return arrays;
+}
+
+t.test('arrays that have grown old are given back', async (t) => {
+  let nowMs = 0;
+  const discarded = collectorOfDiscarded({ nowMs: () => nowMs });
+  discarded(8 * MEBIBYTE);
+  const before = process.memoryUsage().arrayBuffers;
+  t.equal(oldArrays(40, discarded).length, 40);
+  nowMs = 10_000;
+  discarded(8 * MEBIBYTE);
+  await new Promise((resolve) => setImmediate(resolve));
+  const left = process.memoryUsage().arrayBuffers - before;
+  t.ok(left < 8 * MEBIBYTE, `${String(left)} bytes are left`);
 });
 
 t.test('what is free goes back to the system', async (t) => {

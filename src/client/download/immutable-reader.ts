@@ -116,6 +116,8 @@ export class ImmutableReader {
       for await (const pieces of ahead.read(0, cut.count - 1)) {
         yield* clip(pieces, offset, range);
         offset += sizeOf(pieces);
+        // To a fast reader V8's own pace costs the least time, to a slow one the most memory.
+        if (ahead.isAhead) this.#context.discarded?.(ARRAYS_PER_SEGMENT * sizeOf(pieces));
       }
     } finally {
       stopped.abort();
@@ -139,8 +141,7 @@ export class ImmutableReader {
       this.#race.collect(file.needed, (reader, ended) => reader.blocks(file, ueb, span, ended), signal),
       Promise.all(segments.map((segment) => this.#segmentHash(crypttextTree, segment, signal))),
     ]);
-    const { crypto, discarded } = this.#context;
-    discarded?.(ARRAYS_PER_SEGMENT * file.segmentSize * segments.length);
+    const { crypto } = this.#context;
     const capability = this.#capability;
     return segmentHashes.flatMap((segmentHash, i) => {
       const blocks = answers.map(({ shareNumber, value }) => ({ shareNumber, block: value[i] ?? new Uint8Array(0) }));

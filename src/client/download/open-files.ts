@@ -44,9 +44,8 @@ export class OpenFiles {
 
   /** @throws ERR_NO_SERVERS when no server is connected; what the look for servers throws. */
   open(capability: ChkReadCapability, options: ReadOptions = {}): OpenFile {
-    const { clock, crypto, log } = this.#context;
-    const servers = this.#context.serversFor(verifyChk(crypto, capability).storageIndex);
-    const context = { clock, crypto, log, serversFor: () => servers };
+    const servers = this.#context.serversFor(verifyChk(this.#context.crypto, capability).storageIndex);
+    const context = { ...this.#context, serversFor: () => servers };
     if (capability.size <= KEPT_SIZE_MIN || capability.size > KEPT_SIZE_MAX) {
       return new ImmutableReader(context, capability, options);
     }

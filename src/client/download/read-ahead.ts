@@ -16,6 +16,7 @@ export class ReadAhead<Item> {
   readonly #countMax: number;
   readonly #fetch: (number: number) => Promise<Item>;
   #count: number;
+  #isAhead = false;
 
   /**
    * @param countMax - how many are fetched ahead at most; half as many at first.
@@ -25,6 +26,11 @@ export class ReadAhead<Item> {
     this.#countMax = Math.max(AHEAD_COUNT_MIN, countMax);
     this.#fetch = fetch;
     this.#count = Math.max(AHEAD_COUNT_MIN, Math.ceil(this.#countMax / 2));
+  }
+
+  /** Whether all that was fetched lay there when the reader came for the last one: it is the slower of the two. */
+  get isAhead(): boolean {
+    return this.#isAhead;
   }
 
   /** All from `first` to `last`, in order. @throws what fetching throws. */
@@ -42,8 +48,9 @@ export class ReadAhead<Item> {
   /** Nothing is learned of the first one: every reader waits for that. */
   #follow([wanted, ...others]: readonly Fetch<Item>[]): void {
     if (wanted === undefined) return;
+    this.#isAhead = wanted.isThere && others.every(({ isThere }) => isThere);
     if (!wanted.isThere) this.#count = Math.min(this.#countMax, 2 * this.#count);
-    else if (others.every(({ isThere }) => isThere)) this.#count = Math.max(AHEAD_COUNT_MIN, this.#count - 1);
+    else if (this.#isAhead) this.#count = Math.max(AHEAD_COUNT_MIN, this.#count - 1);
   }
 
   #begin(number: number): Fetch<Item> {
