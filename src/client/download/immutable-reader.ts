@@ -181,14 +181,23 @@ export class ImmutableReader {
   async #openFile(signal: AbortSignal): Promise<OpenFile> {
     // One says what all share; as many as a segment needs are opened meanwhile.
     const { needed } = this.#capability;
-    const [answer] = await this.#race.collect(1, (reader) => reader.uebBytes(), signal, needed);
+    const [[answer], codec] = await Promise.all([
+      this.#race.collect(1, (reader) => reader.uebBytes(), signal, needed),
+      this.#makeCodec(),
+    ]);
     if (answer === undefined) throw new RangeError('a collection of one has one answer');
     const uebBytes = answer.value;
     const ueb = decodeUeb(uebBytes);
     this.#checkUeb(ueb);
     const file = parametersOf(this.#capability, ueb.size, ueb.segmentSize);
     const crypttextTree = new MerkleVerifier(this.#context.crypto, file.segmentCount, ueb.crypttextRootHash);
-    return { ueb, uebBytes, file, codec: createErasureCodec(file.needed, file.total), crypttextTree };
+    return { ueb, uebBytes, file, codec, crypttextTree };
+  }
+
+  /** When the servers have been asked: the first codec of a process takes about as long as their answers. */
+  async #makeCodec(): Promise<ErasureCodec> {
+    await new Promise((resolve) => setImmediate(resolve));
+    return createErasureCodec(this.#capability.needed, this.#capability.total);
   }
 
   #checkUeb(ueb: Ueb): void {

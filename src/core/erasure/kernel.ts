@@ -10,7 +10,7 @@
  *
  * A kernel is shared by all codecs of a thread: calls are synchronous and keep nothing between them.
  */
-import { concat, equalBytes, toHex } from '../bytes.js';
+import { equalBytes, toHex } from '../bytes.js';
 import { loadWasm, runsWasm, wasmFromText } from '../wasm-core.js';
 import type { WasmExports } from '../wasm-core.js';
 import { multiply } from './field.js';
@@ -62,10 +62,12 @@ export function kernelBinary(kind: KernelKind): Uint8Array {
 
 /** For each coefficient c = 0 … 255 its products with 0 … 15 and with 0x00, 0x10 … 0xf0. */
 function nibbleTables(): Uint8Array {
-  const nibbles = Array.from({ length: tableBytes }, (_, i) => (i < 16 ? i : (i - 16) << 4));
-  return Uint8Array.from({ length: 256 * tableBytes }, (_, i) =>
-    multiply(Math.floor(i / tableBytes), nibbles[i % tableBytes] ?? 0),
-  );
+  const tables = new Uint8Array(256 * tableBytes);
+  for (let place = 0, coefficient = 0; coefficient < 256; coefficient++) {
+    for (let nibble = 0; nibble < 16; nibble++) tables[place++] = multiply(coefficient, nibble);
+    for (let nibble = 0; nibble < 256; nibble += 16) tables[place++] = multiply(coefficient, nibble);
+  }
+  return tables;
 }
 
 /**
@@ -78,9 +80,9 @@ function strideFor(blockCount: number): number {
 }
 
 /** A kernel over one build of the core, not yet tested. */
-function connect(kind: KernelKind, core: KernelExports): ErasureKernel {
+function connect(kind: KernelKind, core: KernelExports, tables: Uint8Array): ErasureKernel {
   const memory = new Uint8Array(core.memory.buffer, 0, memoryBytes);
-  memory.set(nibbleTables());
+  memory.set(tables);
   return {
     kind,
     multiply(matrix, inputs, outputs) {
@@ -109,10 +111,11 @@ function connect(kind: KernelKind, core: KernelExports): ErasureKernel {
  * @throws ERR_WASM when the engine cannot run the build or a known answer comes out wrong.
  */
 export function instantiateKernel(kind: KernelKind, binary: Uint8Array = kernelBinary(kind)): ErasureKernel {
-  const connected = (exports: unknown): ErasureKernel => connect(kind, exports as KernelExports);
+  const tables = nibbleTables();
+  const connected = (exports: unknown): ErasureKernel => connect(kind, exports as KernelExports, tables);
   return loadWasm(binary, connected, (kernel) => {
     checkEncoding(kernel);
-    checkProducts(kernel);
+    checkProducts(kernel, tables);
   });
 }
 
@@ -132,23 +135,23 @@ function checkEncoding(kernel: ErasureKernel): void {
 }
 
 /**
- * Multiplies every coefficient with every nibble at each of the 32 places that the core handles in one step. The
- * table of coefficient 1 holds just the nibbles, so that the table of any other is what must come out.
+ * Multiplies every coefficient with every nibble at each of the 32 places that the core handles in one step. The table
+ * of coefficient 1 holds just the nibbles, so that the table of any other is what must come out. They are repeated with
+ * one zero between, and so stand one place further each time.
  * @throws Error unless all products are right.
  */
-function checkProducts(kernel: ErasureKernel): void {
-  const tables = nibbleTables();
-  const turnedTable = (coefficient: number): Uint8Array => {
-    const table = tables.subarray(coefficient * tableBytes, (coefficient + 1) * tableBytes);
-    const twice = concat(table, table);
-    const turns = new Uint8Array(tableBytes * tableBytes);
-    for (let i = 0; i < tableBytes; i++) turns.set(twice.subarray(i, i + tableBytes), i * tableBytes);
-    return turns;
+function checkProducts(kernel: ErasureKernel, tables: Uint8Array): void {
+  const period = tableBytes + 1;
+  const repeated = (coefficient: number): Uint8Array => {
+    const bytes = new Uint8Array(period * tableBytes);
+    bytes.set(tables.subarray(coefficient * tableBytes, (coefficient + 1) * tableBytes));
+    for (let filled = period; filled < bytes.length; filled *= 2) bytes.copyWithin(filled, 0, filled);
+    return bytes;
   };
-  const products = Array.from({ length: 255 }, () => new Uint8Array(tableBytes * tableBytes));
+  const products = Array.from({ length: 255 }, () => new Uint8Array(period * tableBytes));
   const coefficients = Uint8Array.from(products, (_, i) => i + 1);
-  kernel.multiply(coefficients, [turnedTable(1)], products);
-  const wrong = products.findIndex((product, i) => !equalBytes(product, turnedTable(i + 1)));
+  kernel.multiply(coefficients, [repeated(1)], products);
+  const wrong = products.findIndex((product, i) => !equalBytes(product, repeated(i + 1)));
   if (wrong !== -1) throw new Error(`products with ${String(wrong + 1)} come out wrong`);
 }
 
