@@ -91,7 +91,10 @@ export class MerkleVerifier {
   readonly #depth: number;
   readonly #leafBase: number;
   readonly #root: Uint8Array;
+  /** What of it is trusted. */
   readonly #top: Map<number, Uint8Array>;
+  /** All of it, as somebody gave it. */
+  #topNodes: Uint8Array = new Uint8Array(0);
   readonly #windows = new Map<number, Map<number, Uint8Array>>();
   #topSeen = false;
 
@@ -107,7 +110,7 @@ export class MerkleVerifier {
   /** The trusted hash of leaf `leaf`, or undefined while it is not proven. */
   leafHash(leaf: number): Uint8Array | undefined {
     const node = this.#leafBase + leaf;
-    return this.#top.get(node) ?? this.#windows.get(windowOf(leaf))?.get(node);
+    return this.#believed(node) ?? this.#windows.get(windowOf(leaf))?.get(node);
   }
 
   /** The runs to fetch before `leaf` can be proven; none when it is proven already. */
@@ -122,21 +125,24 @@ export class MerkleVerifier {
   }
 
   /**
-   * Takes what `wanted(leaf)` or `wholeTree` asked for. Nodes that do not hash to a trusted parent are dropped.
+   * Takes what `wanted(leaf)` asked for. Below the top, nodes that do not hash to a trusted parent are dropped; of the top
+   * each is looked at when it is needed.
    * @param runs - for each wanted run its bytes, 32 a node.
-   * @returns whether every node was believed.
+   * @returns whether every node below the top was believed.
    */
   accept(leaf: number, runs: readonly { readonly first: number; readonly bytes: Uint8Array }[]): boolean {
     let isWhole = true;
     for (const { first, bytes } of runs) {
-      const trusted = first === 0 ? this.#top : this.#window(windowOf(leaf));
-      const isRootRight = first !== 0 || equalBytes(bytes.subarray(0, NODE_SIZE), this.#root);
-      const arePairsRight = this.#acceptPairs(trusted, first === 0 ? 1 : first, first, bytes);
-      // What is wrong or missing of it is wanted again, perhaps from somebody else.
-      if (first === 0 && arePairsRight && bytes.length >= this.#topCount * NODE_SIZE) this.#topSeen = true;
-      isWhole &&= isRootRight && arePairsRight;
+      if (first > 0) isWhole = this.#acceptPairs(this.#window(windowOf(leaf)), first, bytes) && isWhole;
+      else this.#takeTop(bytes.slice(0, this.#topCount * NODE_SIZE));
     }
     return isWhole;
+  }
+
+  /** Takes what `wholeTree` asked for. @returns whether every node was believed. */
+  acceptWhole(leaf: number, runs: readonly { readonly first: number; readonly bytes: Uint8Array }[]): boolean {
+    const isBottomRight = this.accept(leaf, runs);
+    return isBottomRight && (runs.every(({ first }) => first > 0) || this.#isTopRight());
   }
 
   get #topCount(): number {
@@ -157,18 +163,47 @@ export class MerkleVerifier {
     return { first: 2 ** level - 1 + first, count: Math.max(2, last + 1 - first) };
   }
 
-  #acceptPairs(trusted: Map<number, Uint8Array>, firstPair: number, first: number, bytes: Uint8Array): boolean {
+  #takeTop(nodes: Uint8Array): void {
+    this.#topNodes = nodes;
+    this.#topSeen = nodes.length === this.#topCount * NODE_SIZE;
+  }
+
+  #isTopRight(): boolean {
+    if (!this.#topSeen || !equalBytes(this.#topNodes.subarray(0, NODE_SIZE), this.#root)) return false;
+    for (let node = 1; node < this.#topCount; node++) if (this.#believed(node) === undefined) return false;
+    return true;
+  }
+
+  /** A node of the top that is trusted, or now proves to be right. */
+  #believed(node: number): Uint8Array | undefined {
+    const known = this.#top.get(node);
+    if (known !== undefined || node >= this.#topCount) return known;
+    const left = isLeft(node) ? node : node - 1;
+    const pair = this.#topNodes.subarray(left * NODE_SIZE, (left + 2) * NODE_SIZE);
+    const parent = this.#believed(parentOf(node));
+    if (parent === undefined || pair.length < 2 * NODE_SIZE) return undefined;
+    // What is wrong of it is wanted again, perhaps from somebody else.
+    if (!this.#acceptPair(this.#top, parent, left, pair)) this.#topSeen = false;
+    return this.#top.get(node);
+  }
+
+  #acceptPairs(window: Map<number, Uint8Array>, first: number, bytes: Uint8Array): boolean {
     let isWhole = true;
     const end = first + Math.floor(bytes.length / NODE_SIZE);
-    for (let left = firstPair; left + 1 < end; left += 2) {
-      const parent = this.#top.get(parentOf(left)) ?? trusted.get(parentOf(left));
+    for (let left = first; left + 1 < end; left += 2) {
+      const parent = this.#believed(parentOf(left)) ?? window.get(parentOf(left));
       const pair = bytes.slice((left - first) * NODE_SIZE, (left - first + 2) * NODE_SIZE);
-      const [leftHash, rightHash] = [pair.subarray(0, NODE_SIZE), pair.subarray(NODE_SIZE)];
-      if (parent !== undefined && equalBytes(parent, deriveMerkleNode(this.#crypto, leftHash, rightHash)))
-        trusted.set(left, leftHash).set(left + 1, rightHash);
-      else isWhole = false;
+      if (parent === undefined || !this.#acceptPair(window, parent, left, pair)) isWhole = false;
     }
     return isWhole;
+  }
+
+  /** @returns whether the nodes `left` and `left` + 1 belong to their parent. */
+  #acceptPair(trusted: Map<number, Uint8Array>, parent: Uint8Array, left: number, pair: Uint8Array): boolean {
+    const [leftHash, rightHash] = [pair.subarray(0, NODE_SIZE), pair.subarray(NODE_SIZE)];
+    if (!equalBytes(parent, deriveMerkleNode(this.#crypto, leftHash, rightHash))) return false;
+    trusted.set(left, leftHash).set(left + 1, rightHash);
+    return true;
   }
 
   #window(number: number): Map<number, Uint8Array> {

@@ -39,7 +39,7 @@ export async function verifyMutableShare(how: MutableVerification, share: Mutabl
   const records = new RecordHasher(how, share);
   let segment = 0;
   for (const { leaf, runs } of tree.wholeTree()) {
-    if (!tree.accept(leaf, await limited((signal) => share.treeNodes(runs, signal)))) {
+    if (!tree.acceptWhole(leaf, await limited((signal) => share.treeNodes(runs, signal)))) {
       throw new TahoeError('ERR_HASH', { what: 'the block hash tree' });
     }
     // Of a large tree only what was read last is kept: its blocks are verified before it is read further.

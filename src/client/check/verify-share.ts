@@ -79,7 +79,7 @@ async function verifyUeb(
 
 async function verifyTree(reader: ShareReader, tree: MerkleVerifier, offset: number, what: string): Promise<void> {
   for (const { leaf, runs } of tree.wholeTree()) {
-    if (!tree.accept(leaf, await reader.treeNodes(offset, runs))) throw new TahoeError('ERR_HASH', { what });
+    if (!tree.acceptWhole(leaf, await reader.treeNodes(offset, runs))) throw new TahoeError('ERR_HASH', { what });
   }
 }
 
