@@ -2,7 +2,7 @@
  * What readers get of complete shares: which there are, and their bytes. What an upload is still writing is not there.
  *
  * A list is made of what the disk says at that moment. Only what a share was found to be is remembered, for as long as the
- * same file stands there: opening it takes ten times as long as looking at it.
+ * same file stands there: to open it takes the way to another thread and back, to look at it a few microseconds.
  */
 import { formatBase32 } from '#core/base32.js';
 import type { Clock } from '#core/environment.js';

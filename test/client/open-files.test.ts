@@ -4,6 +4,7 @@ import { OpenFiles, KEPT_COUNT_MAX, KEPT_MS, KEPT_SIZE_MIN } from '#client/downl
 import type { OpenFile } from '#client/download/open-files.js';
 import { concat, equalBytes } from '#core/bytes.js';
 import type { ChkReadCapability } from '#core/capability/types.js';
+import { settle } from '#test/fixtures/clock.js';
 import { seededBytes } from '#test/fixtures/crypto.js';
 import { MemoryGrid } from '#test/fixtures/memory-grid.js';
 
@@ -58,8 +59,8 @@ t.test('what a slow reader leaves behind is told', async (t) => {
   const file = files.open(capability);
   for await (const part of file.read({ begin: 0, end: large.length }, signal)) {
     t.ok(part.length > 0);
-    // Long enough for all that is fetched ahead.
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    // Until all that is fetched ahead is there.
+    await settle();
   }
   file.close();
   t.ok(size >= large.length, String(size));

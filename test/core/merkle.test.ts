@@ -135,6 +135,29 @@ t.test('a changed node proves nothing below it and leaves the rest provable', as
   }
 });
 
+t.test('a leaf costs the hashes on its way, and each of them once', async (t) => {
+  const leaves = leavesOf(1024);
+  const nodes = buildMerkleTree(crypto, leaves);
+  let hashCount = 0;
+  const counting = {
+    ...crypto,
+    sha256: (bytes: Uint8Array) => {
+      hashCount += 1;
+      return crypto.sha256(bytes);
+    },
+  };
+  const verifier = new MerkleVerifier(counting, leaves.length, nodes[0] ?? new Uint8Array(32));
+  deriveMerkleNode(counting, new Uint8Array(32), new Uint8Array(32));
+  const each = hashCount;
+  const hashesFor = (leaf: number): number => {
+    hashCount = 0;
+    t.same(verifier.leafHash(leaf), leaves[leaf]);
+    return hashCount / each;
+  };
+  verifier.accept(0, [{ first: 0, bytes: encodeMerkleTree(nodes) }]);
+  t.strictSame([700, 700, 701, 703].map(hashesFor), [10, 0, 0, 1]);
+});
+
 t.test('cut and garbage runs are harmless', async (t) => {
   const nodes = buildMerkleTree(crypto, leavesOf(8));
   for (const size of [0, 31, 32, 64, 95, 200]) {

@@ -65,16 +65,22 @@ t.test('what others do to the files is seen at once', async (t) => {
 });
 
 t.test('a share that the disk does not give hides none of its siblings', async (t) => {
-  const disk = new SimDisk();
-  const store = await openDiskStore({ ...storeOptions(new ManualClock()), directory, fileSystem: disk });
-  for (const shareNumber of [0, 1]) await store1(store, shareNumber, share);
-  for (const call of ['lstat', 'read', 'stat']) {
-    disk.fault = ({ name, path }) => (name === call && path === layout.share(storageIndex, 0) ? 'EIO' : undefined);
+  for (const call of ['lstat', 'open', 'read']) {
+    const disk = new SimDisk();
+    const store = await openDiskStore({ ...storeOptions(new ManualClock()), directory, fileSystem: disk });
+    for (const shareNumber of [0, 1]) await store1(store, shareNumber, share);
+    let failed = 0;
+    disk.fault = ({ name, path }) => {
+      if (name !== call || path !== layout.share(storageIndex, 0)) return undefined;
+      failed += 1;
+      return 'EIO';
+    };
     t.ok((await store.listShares(storageIndex)).has(1), call);
+    t.equal(failed, 1, `${call} failed`);
     disk.fault = undefined;
     t.strictSame(sorted(await store.listShares(storageIndex)), [0, 1]);
+    await store.close();
   }
-  await store.close();
 });
 
 /** Stores 256 shares at an index of that name. */
