@@ -191,13 +191,13 @@ export class GatewayClient {
       readonly signal?: AbortSignal | undefined;
       readonly replySizeMax?: number;
       readonly accepted?: readonly number[];
-      readonly body?: string;
+      readonly body?: string | Uint8Array;
       readonly contentType?: string;
     } = {},
   ): Promise<{ readonly status: number; readonly text: string }> {
     const { body, contentType, accepted = [] } = options;
     const patience = this.#patience(options.signal);
-    const bytes = body === undefined ? undefined : Buffer.from(body);
+    const bytes = typeof body === 'string' ? Buffer.from(body) : body;
     const length = bytes === undefined ? {} : { 'content-length': String(bytes.length) };
     const headers: Record<string, string> = { ...length, ...(contentType && { 'content-type': contentType }) };
     const sent = bytes === undefined ? {} : { body: this.#upload(Readable.from([bytes]), patience) };

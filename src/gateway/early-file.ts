@@ -8,7 +8,7 @@ import type { FastifyRequest } from 'fastify';
 import type { KnownCapability } from '#core/capability/types.js';
 import type { Arguments } from './arguments.js';
 import { storeFile } from './making.js';
-import { bodyOf, readAll } from './request-body.js';
+import { arrived, bodyOf, readAll } from './request-body.js';
 import type { Incoming } from './request-body.js';
 import type { GatewayServices } from './services.js';
 import { rootChildOf } from './target.js';
@@ -44,7 +44,7 @@ export class EarlyFile {
 
   /** The body once more. */
   get incoming(): Incoming {
-    return { bytes: once(this.#bytes), announcedSize: this.#bytes.length };
+    return { bytes: arrived(this.#bytes), announcedSize: this.#bytes.length };
   }
 
   /** The file, when it is safe. @throws as `storeFile` */
@@ -77,9 +77,4 @@ function isExpected(services: GatewayServices, target: Target): boolean {
   const last = services.recall?.(root, target.path);
   if (last?.kind === 'found') return last.child.kind === 'chk' || last.child.kind === 'lit';
   return last?.rest.length === 1;
-}
-
-async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  await Promise.resolve();
-  yield bytes;
 }

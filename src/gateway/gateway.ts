@@ -15,6 +15,7 @@ import { Guard } from './guard.js';
 import { History } from './history.js';
 import { Operations } from './operations.js';
 import { fileRoutes } from './routes/file.js';
+import { smallFilesRoute } from './routes/files.js';
 import { incidentRoutes } from './routes/incident.js';
 import { operationRoutes } from './routes/operations.js';
 import { privateRoutes } from './routes/private.js';
@@ -73,7 +74,7 @@ export function createGateway(services: GatewayServices, before?: (app: FastifyI
   app.addHook('onClose', () => {
     gateway.operations.close();
   });
-  const all = [welcomeRoutes, uriRoutes, fileRoutes, operationRoutes, statusRoutes, incidentRoutes];
+  const all = [welcomeRoutes, uriRoutes, fileRoutes, operationRoutes, statusRoutes, incidentRoutes, smallFilesRoute];
   for (const routes of all) routes(app, gateway);
   privateRoutes(app, gateway, guard);
   return app;

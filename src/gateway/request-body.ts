@@ -39,3 +39,8 @@ export async function readAll(
   }
   return join(parts);
 }
+
+/** What is there already, as what arrives. */
+export async function* arrived(bytes: Uint8Array): AsyncGenerator<Uint8Array, void> {
+  yield await Promise.resolve(bytes);
+}

@@ -7,6 +7,7 @@ import { formatPythonJson } from '#core/directory/json-format.js';
 import type { JsonValue } from '#core/directory/json-value.js';
 import { isTahoeError } from '#core/errors.js';
 import { quotePath } from '#node/quoted-path.js';
+import type { FileUploads } from '../file-uploads.js';
 import type { GatewayClient } from '../gateway-client.js';
 import { objectOf, parseAnswer } from '../line-stream.js';
 import { openLocalFile } from '../local-file.js';
@@ -34,6 +35,7 @@ export interface BackupWork {
   readonly client: GatewayClient;
   readonly signal: AbortSignal;
   readonly lanes: Lanes;
+  readonly uploads: FileUploads;
   readonly database: BackupDatabase;
   readonly counts: BackupCounts;
   /** Whether an unchanged size and unchanged times mean an unchanged file. */
@@ -84,7 +86,7 @@ async function backUp(target: BackupTarget, work: BackupWork): Promise<StoredEnt
   if (target.kind === 'directory') {
     return { name, type: 'dirnode', capability: await backUpDirectory(target, work), metadata };
   }
-  const stored = await work.lanes.run(async () => {
+  const stored = await work.uploads.inTurn(async () => {
     try {
       return { capability: await storeFile(target, work) };
     } catch (error) {
@@ -109,25 +111,20 @@ async function skip(warning: string, isDirectory: boolean, work: BackupWork): Pr
 }
 
 async function storeFile(target: Extract<BackupTarget, { kind: 'file' }>, work: BackupWork): Promise<string> {
-  const { client, signal, database, counts, tell } = work;
+  const { database, counts, tell } = work;
   const { path } = target;
   const earlier = database.findFile(target, work.usesTimes);
-  if (earlier !== undefined && (await isStillThere(earlier, 'files', work))) {
+  if (earlier !== undefined && (await work.lanes.run(() => isStillThere(earlier, 'files', work)))) {
     counts.filesReused++;
     tell(`skipping ${quotePath(path)}..`);
     return earlier.capability;
   }
   tell(`uploading ${quotePath(path)}..`);
-  const file = await openLocalFile(path);
-  try {
-    const { capability } = await client.put(file.read(), { sizeBytes: file.sizeBytes, signal });
-    database.addFile(target, capability);
-    counts.filesCreated++;
-    tell(` ${path} -> ${capability}`);
-    return capability;
-  } finally {
-    await file.close();
-  }
+  const capability = await work.uploads.store(Number(target.stats.size), () => openLocalFile(path));
+  database.addFile(target, capability);
+  counts.filesCreated++;
+  tell(` ${path} -> ${capability}`);
+  return capability;
 }
 
 async function storeDirectory(

@@ -23,6 +23,7 @@ import { chooseDirectory, resolveLocal } from '../directory-choice.js';
 import { FAILURE, SUCCESS } from '../exit-status.js';
 import { withFileStore, withFileStoreOptions } from '../file-store-command.js';
 import type { FileStoreTools } from '../file-store-command.js';
+import { FileUploads } from '../file-uploads.js';
 import { findNode, readNode } from '../grid-node.js';
 import type { GridNode } from '../grid-node.js';
 import { localFileError } from '../local-file.js';
@@ -167,11 +168,13 @@ async function storeTree(
   const total = countTargets(tree);
   let done = 0;
   let savedMs = clock.monotonicMs();
+  const lanes = new Lanes();
   const work: BackupWork = {
     ...tools,
     database,
     counts,
-    lanes: new Lanes(),
+    lanes,
+    uploads: new FileUploads({ ...tools, lanes }),
     usesTimes: words.ignoreTimestamps !== true,
     warn: (text) => stderr.write(`${text}\n`),
     tell: (text) => words.verbose === true && !isQuiet && stdout.write(`${text}\n`),

@@ -16,6 +16,7 @@ import { resolveLocal } from '../directory-choice.js';
 import { SUCCESS } from '../exit-status.js';
 import { withFileStore, withFileStoreOptions } from '../file-store-command.js';
 import type { FileStoreTools } from '../file-store-command.js';
+import { FileUploads } from '../file-uploads.js';
 import { findNode } from '../grid-node.js';
 import type { GridNode } from '../grid-node.js';
 import { writeLine } from '../output.js';
@@ -127,15 +128,9 @@ async function copy(task: Copy): Promise<string> {
   return 'files copied';
 }
 
-async function copyFile(source: SourceFile, { target, tools, context }: Copy): Promise<void> {
+async function copyFile(source: SourceFile, { target, tools }: Copy): Promise<void> {
   if (target.where === 'local') await writeLocalFile(target.path, source);
-  else
-    await storeFileAt(target.place, source, {
-      ...tools,
-      clock: context.clock,
-      lanes: new Lanes(),
-      done: () => undefined,
-    });
+  else await storeFileAt(target.place, source, tools);
 }
 
 async function copyInto(planned: PlannedDirectory, { target, words, tools, context }: Copy): Promise<void> {
@@ -151,7 +146,9 @@ async function copyInto(planned: PlannedDirectory, { target, words, tools, conte
     progress.add(1);
     say(`${String(copied)}/${String(counts.files)} files`);
   };
-  const work: GridCopyWork = { ...tools, clock: context.clock, lanes: new Lanes(), done };
+  const lanes = new Lanes();
+  const uploads = new FileUploads({ ...tools, lanes });
+  const work: GridCopyWork = { ...tools, clock: context.clock, lanes, uploads, done };
   try {
     if (target.where === 'local') await writeLocalTree(target.path, planned, work);
     else if (target.kind === 'directory') await fillDirectory(target.node, planned, work);

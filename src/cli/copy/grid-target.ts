@@ -8,6 +8,7 @@ import type { JsonObject, JsonValue } from '#core/directory/json-value.js';
 import { TahoeError } from '#core/errors.js';
 import type { Clock } from '#core/environment.js';
 import { quotePath } from '#node/quoted-path.js';
+import type { FileUploads } from '../file-uploads.js';
 import type { GatewayClient } from '../gateway-client.js';
 import { readNode } from '../grid-node.js';
 import type { GridNode } from '../grid-node.js';
@@ -23,6 +24,8 @@ export interface GridCopyWork extends CopyWork {
   readonly client: GatewayClient;
   readonly signal: AbortSignal;
   readonly clock: Clock;
+  /** For files that nothing names yet. */
+  readonly uploads: FileUploads;
 }
 
 /** One entry of a directory that is about to be written. */
@@ -34,9 +37,12 @@ interface NewEntry {
 }
 
 /** Stores a file where a path names it. @throws what the source and the gateway throw. */
-export async function storeFileAt(place: RemotePath, source: SourceFile, work: GridCopyWork): Promise<void> {
-  await storeFile(addressOf(place), source, work);
-  work.done();
+export async function storeFileAt(
+  place: RemotePath,
+  source: SourceFile,
+  tools: Pick<GridCopyWork, 'client' | 'signal'>,
+): Promise<void> {
+  await storeFile(addressOf(place), source, tools);
 }
 
 /**
@@ -111,16 +117,20 @@ async function newDirectory(name: string, planned: PlannedDirectory, work: GridC
 }
 
 async function newFile(name: string, source: SourceFile, work: GridCopyWork): Promise<NewEntry> {
-  const capability = source.linkable ?? (await work.lanes.run(() => storeFile('uri', source, work)));
+  const capability =
+    source.linkable ?? (await work.uploads.inTurn(() => work.uploads.store(source.sizeBytes, () => source.open())));
   work.done();
   return { name, type: 'filenode', capability };
 }
 
-/** @returns its capability, a secret. */
-async function storeFile(address: string, source: SourceFile, { client, signal }: GridCopyWork): Promise<string> {
+async function storeFile(
+  address: string,
+  source: SourceFile,
+  { client, signal }: Pick<GridCopyWork, 'client' | 'signal'>,
+): Promise<void> {
   const open = await source.open();
   try {
-    return (await client.put(open.read(), { sizeBytes: open.sizeBytes, address, signal })).capability;
+    await client.put(open.read(), { sizeBytes: open.sizeBytes, address, signal });
   } finally {
     await open.close();
   }

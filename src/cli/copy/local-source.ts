@@ -23,7 +23,7 @@ export async function localSource(path: string, word: string): Promise<Source> {
   if (found.isDirectory()) return localDirectory(path, basename(path), [identityOf(found)]);
   if (word.endsWith('/')) throw usage(`source ${quotePath(word)} is not a directory, but ends with a slash`);
   if (!found.isFile()) throw usage(`source ${quotePath(path)} is neither a file nor a directory, I can't handle it`);
-  return localFile(path, basename(path));
+  return localFile(path, basename(path), found);
 }
 
 /** Of the file or directory, or what a link leads to; undefined when there is nothing. @throws ERR_FILE. */
@@ -41,8 +41,8 @@ function localDirectory(path: string, name: string, above: readonly string[]): S
   return { kind: 'directory', name, children: () => childrenOf(path, above) };
 }
 
-function localFile(path: string, name: string): SourceFile {
-  return { kind: 'file', name, linkable: undefined, open: () => openLocalFile(path) };
+function localFile(path: string, name: string, { size }: BigIntStats): SourceFile {
+  return { kind: 'file', name, linkable: undefined, sizeBytes: Number(size), open: () => openLocalFile(path) };
 }
 
 async function childrenOf(path: string, above: readonly string[]): Promise<Source[]> {
@@ -55,7 +55,7 @@ async function childrenOf(path: string, above: readonly string[]): Promise<Sourc
     const child = join(path, name);
     if (!isUtf8(bytes)) throw new TahoeError('ERR_FILE', { file: child, reason: 'its name is not UTF-8; rename it' });
     const found = await statIfThere(child);
-    if (found?.isFile() === true) children.push(localFile(child, name));
+    if (found?.isFile() === true) children.push(localFile(child, name, found));
     if (found?.isDirectory() !== true) continue;
     const identity = identityOf(found);
     if (above.includes(identity)) {

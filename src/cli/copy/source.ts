@@ -19,6 +19,8 @@ export interface SourceFile {
   readonly name: string | undefined;
   /** That of an immutable file of the grid, which another directory can name as well; else undefined. A secret. */
   readonly linkable: string | undefined;
+  /** As far as it is known before it is opened, in bytes. */
+  readonly sizeBytes?: number;
   /** @throws ERR_FILE, ERR_GATEWAY, ERR_GATEWAY_REPLY, ERR_TIMEOUT. */
   open(): Promise<OpenSource>;
 }
