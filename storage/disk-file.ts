@@ -68,8 +68,11 @@ export class DiskFile implements ShareFile {
     await this.#runSync('syncing a share', () => (withTimes ? this.#handle.sync() : this.#handle.datasync()));
   }
 
-  async close(): Promise<void> {
-    await onDisk('closing a share', () => this.#handle.close());
+  async close(isKept = false): Promise<void> {
+    await onDisk('closing a share', async () => {
+      if (!isKept || this.#handle.closeNow === undefined) await this.#handle.close();
+      else this.#handle.closeNow();
+    });
   }
 }
 

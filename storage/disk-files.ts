@@ -26,7 +26,7 @@ import { QuickCalls } from './quick-calls.js';
 import { QuickReads } from './quick-reads.js';
 import { ShareCommits } from './share-commit.js';
 import type { NoShareFile, PreparedShare, ShareChange, ShareFile, ShareFiles, SmallShare } from './share-files.js';
-import { settleShare } from './share-settling.js';
+import { settleShares } from './share-settling.js';
 import { SharedCalls } from './shared-calls.js';
 import { SmallShares } from './small-shares.js';
 import type { StoreOwnership } from './store-ownership.js';
@@ -110,7 +110,7 @@ export class DiskFiles implements ShareFiles {
       clock: options.clock,
       fileSize: options.journalSize,
       runSync: this.#runSync,
-      settle: (storageIndex, shareNumber) => this.#settleShare(storageIndex, shareNumber),
+      settle: (storageIndex, shareNumbers) => this.#settleShares(storageIndex, shareNumbers),
     });
   }
 
@@ -138,12 +138,12 @@ export class DiskFiles implements ShareFiles {
     return files;
   }
 
-  #settleShare(storageIndex: Uint8Array, shareNumber: number): Promise<void> {
-    return settleShare({
+  #settleShares(storageIndex: Uint8Array, shareNumbers: readonly number[]): Promise<void> {
+    return settleShares(shareNumbers, {
       // What cannot be read now is not settled.
-      open: () => this.#openShare(storageIndex, shareNumber, constants.O_RDONLY, barredCodes),
-      settleEntry: () => this.settle(storageIndex),
-      isThere: async () => (await this.markOf(storageIndex, shareNumber)) !== undefined,
+      open: (shareNumber) => this.#openShare(storageIndex, shareNumber, constants.O_RDONLY, barredCodes, true),
+      settleEntries: () => this.settle(storageIndex),
+      isThere: async (shareNumber) => (await this.markOf(storageIndex, shareNumber)) !== undefined,
     });
   }
 
@@ -185,12 +185,13 @@ export class DiskFiles implements ShareFiles {
     shareNumber: number,
     access: number,
     unusable = unusableCodes,
+    isQuick = false,
   ): Promise<ShareFile | NoShareFile> {
     // Without O_NONBLOCK, opening a pipe would wait for somebody at its other end.
     const flags = access | constants.O_NOFOLLOW | constants.O_NONBLOCK;
     let handle: OpenFile;
     try {
-      handle = await this.#system.open(this.#layout.share(storageIndex, shareNumber), flags);
+      handle = await this.#system.open(this.#layout.share(storageIndex, shareNumber), flags, undefined, isQuick);
     } catch (error) {
       const code = systemCodeOf(error) ?? '';
       if (code === 'ENOENT' || code === 'ENOTDIR') return 'absent';

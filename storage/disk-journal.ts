@@ -72,7 +72,7 @@ export class DiskJournal {
       return new ShareJournal(files, this.#epoch, {
         ...this.#options,
         fileSize: this.#options.fileSize ?? FILE_SIZE,
-        settle: (storageIndex, shareNumber) => this.#settle(storageIndex, shareNumber),
+        settle: (storageIndex, shareNumbers) => this.#settle(storageIndex, shareNumbers),
       });
     } catch (error) {
       await Promise.allSettled(files.map((file) => file.close()));
@@ -80,9 +80,9 @@ export class DiskJournal {
     }
   }
 
-  #settle(storageIndex: Uint8Array, shareNumber: number): Promise<void> {
-    this.#options.small.letGo(storageIndex, shareNumber);
-    return this.#options.settle(storageIndex, shareNumber);
+  #settle(storageIndex: Uint8Array, shareNumbers: readonly number[]): Promise<void> {
+    for (const shareNumber of shareNumbers) this.#options.small.letGo(storageIndex, shareNumber);
+    return this.#options.settle(storageIndex, shareNumbers);
   }
 
   /** @see ShareFiles */

@@ -30,14 +30,17 @@ export interface OpenFile {
   /** Makes all of it durable; of a directory, its entries. */
   sync(): Promise<void>;
   close(): Promise<void>;
-  /** The same at once, for a directory: unlike a file without a name, it has nothing that would have to be freed. */
+  /** The same at once, for what has a name: unlike a file without one, it has nothing that would have to be freed. */
   closeNow?(): void;
 }
 
 /** A file system, in the calls of node:fs/promises. */
 export interface FileSystem {
-  /** @param flags - as node:fs has them: a word, or O_ constants; `r` is for what was in use a moment ago. */
-  open(path: string, flags: string | number, mode?: number): Promise<OpenFile>;
+  /**
+   * @param flags - as node:fs has them: a word, or O_ constants; `r` is for what was in use a moment ago.
+   * @param isQuick - whether it is for that, where constants say how: it may be done at once.
+   */
+  open(path: string, flags: string | number, mode?: number, isQuick?: boolean): Promise<OpenFile>;
   /** @returns the topmost directory that was made, when told to make parents too. */
   mkdir(path: string, options: { readonly recursive: true; readonly mode: number }): Promise<string | undefined>;
   readdir(path: string): Promise<string[]>;

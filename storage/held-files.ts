@@ -30,7 +30,7 @@ export class HeldFiles {
    * @param modifiedMs - when it was written to, by the file system's clock.
    */
   hold(place: string, file: ShareFile, modifiedMs: number): void {
-    this.letGo(place);
+    this.#letGo(place, false);
     this.#files.set(place, { file, modifiedMs });
     for (const oldest of this.#files.keys()) {
       if (this.#files.size <= HELD_FILE_COUNT_MAX) return;
@@ -38,11 +38,16 @@ export class HeldFiles {
     }
   }
 
+  /** Of what stands at its place still. */
   letGo(place: string): void {
+    this.#letGo(place, true);
+  }
+
+  #letGo(place: string, isKept: boolean): void {
     const held = this.#files.get(place);
     if (held === undefined) return;
     this.#files.delete(place);
-    const closing = held.file.close().catch(() => undefined);
+    const closing = held.file.close(isKept).catch(() => undefined);
     this.#closing.add(closing);
     void closing.then(() => this.#closing.delete(closing));
   }

@@ -23,7 +23,7 @@ export interface JournalRecoveryOptions {
   /** Puts a file into a final place, durably. */
   readonly replace: (storageIndex: Uint8Array, shareNumber: number, bytes: Uint8Array) => Promise<void>;
   /** Makes a share and its place durable. */
-  readonly settle: (storageIndex: Uint8Array, shareNumber: number) => Promise<void>;
+  readonly settle: (storageIndex: Uint8Array, shareNumbers: readonly number[]) => Promise<void>;
 }
 
 /** What a recovery found. */
@@ -71,7 +71,7 @@ async function carryOut(options: JournalRecoveryOptions, record: JournalRecord):
   const facts = { storageIndex: formatBase32(storageIndex), shareNumber };
   const foundMs = await modifiedAt(system, path);
   if (foundMs !== undefined && equalBytes(await readIfThere(system, path), bytes)) {
-    await settle(storageIndex, shareNumber);
+    await settle(storageIndex, [shareNumber]);
   } else if (foundMs === undefined ? kind === 'replaced' : foundMs > modifiedMs) {
     log.warn('storage.journal-overtaken', facts);
   } else {

@@ -122,8 +122,8 @@ export function machineFileSystem(quick?: QuickCalls): FileSystem {
   const looks = quick && new QuickTrials(quick);
   return {
     ...promises,
-    open: async (path, flags, mode) => {
-      const now = quickFlags.includes(flags) ? quickNow(quick) : undefined;
+    open: async (path, flags, mode, isQuick = quickFlags.includes(flags)) => {
+      const now = isQuick ? quickNow(quick) : undefined;
       const fd = await (now === undefined ? open(path, flags, mode) : now.run(() => fs.openSync(path, flags, mode)));
       return new NodeFile(fd, quick);
     },

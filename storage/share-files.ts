@@ -27,7 +27,8 @@ export interface ShareFile {
   write(parts: readonly Uint8Array[], offset: number): Promise<void>;
   /** Makes bytes and size durable. @param withTimes - and when it was written to. */
   sync(withTimes?: boolean): Promise<void>;
-  close(): Promise<void>;
+  /** @param isKept - whether its place still leads to it: nothing has to be freed then, and it may be done at once. */
+  close(isKept?: boolean): Promise<void>;
 }
 
 /** Nothing, or something that cannot be opened or is no regular file (a directory, a pipe, a link). */

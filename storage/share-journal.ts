@@ -22,7 +22,7 @@ import type { SmallShare } from './share-files.js';
 const SETTLING_DELAY_MS = 5_000;
 /** By how much a file of the journal grows, in bytes. */
 const GROWTH = 1 << 20;
-/** Shares that are synced at once. */
+/** Indexes whose shares are synced at once. */
 const SETTLING_COUNT = 8;
 
 /** A small share that is about to be placed. */
@@ -57,8 +57,8 @@ export interface ShareJournalOptions {
   readonly fileSize: number;
   /** Without it shares are settled only when a file is full, and at the end. */
   readonly clock?: Clock | undefined;
-  /** Makes a share and its place durable; nothing happens where there is none. */
-  readonly settle: (storageIndex: Uint8Array, shareNumber: number) => Promise<void>;
+  /** Makes shares of an index and their places durable; nothing happens where there are none. */
+  readonly settle: (storageIndex: Uint8Array, shareNumbers: readonly number[]) => Promise<void>;
 }
 
 /** The journal of one storage directory. */
@@ -155,7 +155,7 @@ export class ShareJournal {
       this.#failed.delete(index);
       return;
     }
-    for (const shareNumber of [...shares.keys()]) await this.#options.settle(storageIndex, shareNumber);
+    await this.#options.settle(storageIndex, [...shares.keys()]);
     const record = { kind: 'settled', storageIndex, shareNumber: 0, modifiedMs: 0, bytes: new Uint8Array(0) } as const;
     await new Promise<void>((resolve, reject) => {
       this.#append({ records: [record], kept: () => resolve(), reject });
@@ -238,12 +238,14 @@ export class ShareJournal {
   async #settle(file: JournalFile): Promise<void> {
     const { epoch } = file;
     await Promise.allSettled(this.#placing);
-    const shares = [...this.#unsettled.values()].flatMap((each) => [...each.values()]);
-    const due = shares.filter((share) => share.epoch <= epoch);
+    const indexes = [...this.#unsettled.values()];
+    const due = indexes.map((shares) => [...shares.values()].filter((share) => share.epoch <= epoch));
     const queue = [...due];
     const work = async (): Promise<void> => {
-      for (let share = queue.pop(); share !== undefined; share = queue.pop()) {
-        await this.#options.settle(share.storageIndex, share.shareNumber);
+      for (let shares = queue.pop(); shares !== undefined; shares = queue.pop()) {
+        const [first] = shares;
+        const shareNumbers = shares.map(({ shareNumber }) => shareNumber);
+        if (first !== undefined) await this.#options.settle(first.storageIndex, shareNumbers);
       }
     };
     // All have ended when one has failed: none is left with a file open.
@@ -252,7 +254,7 @@ export class ShareJournal {
     }
     await file.clear(epoch);
     // Not before: as long as the file tells of them, whoever changes them in another way has to release them.
-    for (const share of due) this.#forget(share);
+    for (const share of due.flat()) this.#forget(share);
   }
 
   /** Unless it was recorded again meanwhile. */

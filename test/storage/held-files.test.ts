@@ -4,7 +4,7 @@ import { HELD_FILE_COUNT_MAX, HeldFiles } from '#storage/held-files.js';
 import type { ShareFile } from '#storage/share-files.js';
 
 /** A file that tells when it is closed. */
-function fileThat(close: () => Promise<void>): ShareFile {
+function fileThat(close: (isKept?: boolean) => Promise<void>): ShareFile {
   const refuse = (): Promise<never> => Promise.reject(new Error('it is only closed'));
   return { size: 0, read: refuse, write: refuse, sync: refuse, close };
 }
@@ -14,8 +14,8 @@ t.test(
   async (t) => {
     const closed: string[] = [];
     const file = (name: string): ShareFile =>
-      fileThat(() => {
-        closed.push(name);
+      fileThat((isKept = false) => {
+        closed.push(isKept ? `${name} at once` : name);
         return Promise.resolve();
       });
     const held = new HeldFiles();
@@ -26,9 +26,9 @@ t.test(
     held.letGo('a');
     held.letGo('a');
     t.equal(held.modifiedMs('a'), undefined);
-    t.same(closed, ['first', 'second']);
+    t.same(closed, ['first', 'second at once'], 'that is not replaced');
     for (let i = 0; i <= HELD_FILE_COUNT_MAX; i++) held.hold(`many ${String(i)}`, file(String(i)), i);
-    t.same(closed.slice(2), ['0'], 'the longest held');
+    t.same(closed.slice(2), ['0 at once'], 'the longest held');
     await held.close();
     t.equal(closed.length, HELD_FILE_COUNT_MAX + 3);
   },
