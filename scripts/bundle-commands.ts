@@ -1,17 +1,21 @@
 /**
- * Puts the everyday commands into a few files, dist/src/cli/bundle: a command that loads sixty small modules spends more time
- * on that than on its work. The files are CommonJS, which Node.js loads at once and without asking for each name.
+ * Puts the everyday commands into one file, dist/src/cli/bundle/commands.bundle, with the code that V8 makes of them: a command
+ * that loads sixty small modules spends more time on that than on its work.
  *
  *     node dist/scripts/bundle-commands.js
  *
- * What the commands share is a file of its own; packages and the other commands are loaded from where they are.
- * @see src/cli/main.ts, which uses them while they are no older than the modules
+ * Other commands and all packages but the one that parses words are loaded from where they are.
+ * @see src/cli/main.ts, which uses it while it is no older than the modules; src/cli/module-archive.ts, its form
  */
-import { mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { rollup } from '@rollup/wasm-node';
 import type { Plugin } from '@rollup/wasm-node';
+import type * as CommandLine from '#cli/command-line.js';
+import { ModuleArchive } from '#cli/module-archive.js';
+import type { ArchivedModule } from '#cli/module-archive.js';
 
 /** The commands that only talk to a gateway, by the names of their modules. */
 const EVERYDAY = new Set(
@@ -20,6 +24,9 @@ const EVERYDAY = new Set(
     'manifest mkdir mv put stats status unlink watch webopen',
   ].flatMap((names) => names.split(' ')),
 );
+
+/** The package whose modules come along: every command loads it. */
+const PARSER = 'commander';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const directory = join(root, 'dist/src/cli/bundle');
@@ -41,6 +48,7 @@ const ours: Plugin = {
     const [, command] = /\/cli\/commands\/([^/]+)\.js$/.exec(path) ?? [];
     return { id: path, external: command !== undefined && !EVERYDAY.has(command) && 'absolute' };
   },
+  renderDynamicImport: () => ({ left: 'require.import(', right: ')' }),
   // A module that looks for a file beside it still finds it.
   resolveImportMeta(property, { moduleId }) {
     if (property !== 'url') return null;
@@ -65,17 +73,28 @@ const { output } = await bundle.generate({
 });
 await bundle.close();
 
-/** Puts a file there whole: a command that starts meanwhile finds the old one or the new one. */
-function place(name: string, text: string): void {
-  const draft = join(directory, `${name}.${String(process.pid)}.new`);
-  writeFileSync(draft, text);
-  renameSync(draft, join(directory, name));
+const modules = new Map<string, ArchivedModule>();
+for (const part of output) if (part.type === 'chunk') modules.set(part.fileName, { text: part.code });
+const parser = createRequire(import.meta.url).resolve(PARSER);
+const parserFiles = ['index.js', ...readdirSync(join(dirname(parser), 'lib')).map((name) => `lib/${name}`)];
+for (const name of parserFiles) {
+  modules.set(`${PARSER}/${name}`, { text: readFileSync(join(dirname(parser), name), 'utf8') });
 }
 
-// What the entry asks for is there before the entry is, and what the old one asked for goes after it.
+// What the last one was made of goes, or what earlier versions of this script left.
 mkdirSync(directory, { recursive: true });
-const parts = output.filter((part) => part.type === 'chunk').sort((a, b) => Number(a.isEntry) - Number(b.isEntry));
-for (const { fileName, code } of parts) place(fileName, code);
-const names = new Set(parts.map(({ fileName }) => fileName));
-const old = readdirSync(directory).filter((name) => name.endsWith('.cjs') && !names.has(name));
-for (const name of old) rmSync(join(directory, name), { force: true });
+for (const name of readdirSync(directory).filter((each) => each.endsWith('.cjs'))) rmSync(join(directory, name));
+const archive = new ModuleArchive(join(directory, 'commands.bundle'), modules, { [PARSER]: `${PARSER}/index.js` });
+
+// V8 has code of what was run: here each command's description, and whatever reads it.
+const { stdout, stderr, stdin } = process;
+for (const stream of [stdin, stdout, stderr]) stream.setMaxListeners(Infinity);
+const write = stdout.write.bind(stdout);
+stdout.write = (_text: unknown, encoding?: unknown, written?: unknown) => {
+  for (const told of [encoding, written]) if (typeof told === 'function') (told as () => void)();
+  return true;
+};
+const { runWords } = archive.load('command-line.cjs') as typeof CommandLine;
+for (const name of EVERYDAY) await runWords([name, '--help']);
+stdout.write = write;
+archive.write();
