@@ -10,7 +10,7 @@ import { Socket } from 'node:net';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { CryptoProvider } from '#core/crypto.js';
 import type { Clock, Log } from '#core/environment.js';
-import { isTahoeError, reasonOf } from '#core/errors.js';
+import { isTahoeError } from '#core/errors.js';
 import type { SecretKind } from '#wire/storage.js';
 import { acceptsText, announcedSize, Gatekeeper } from './authorization.js';
 import type { ConnectionTable } from './connection-table.js';
@@ -26,8 +26,8 @@ import type { DefineEndpoint } from './immutable-endpoints.js';
 import { defineMutableEndpoints } from './mutable-endpoints.js';
 import { BODY_RATE_INTERVAL_MS } from './request-body.js';
 import type { ShareStore } from './share-store.js';
-import { refusalOf } from './status.js';
-import { defineWholeSharesEndpoint } from './whole-shares-endpoint.js';
+import { tellRefusal } from './status.js';
+import { defineWholeSharesEndpoints } from './whole-shares-endpoint.js';
 
 const PREFIX = '/storage/v1';
 /** Where what is ours alone lives. */
@@ -77,7 +77,7 @@ export async function storageRoutes(app: FastifyInstance, options: StorageRoutes
   const own = (define: DefineEndpoint): void => {
     defineBeginningsEndpoint(define, store);
     defineImmutableBeginningsEndpoint(define, store);
-    defineWholeSharesEndpoint(define, store);
+    defineWholeSharesEndpoints(define, options);
     if (feed !== undefined) defineFeedEndpoint(define, feed);
   };
   await serviceRoutes(app, options, OWN_PREFIX, own, () => feed?.endAll());
@@ -156,10 +156,7 @@ class ServiceRoutes {
   }
 
   #refuse(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-    const { status, text } = refusalOf(error);
-    if (status >= 500) {
-      this.#options.log.error('storage.request-failed', { method: request.method, status, reason: reasonOf(error) });
-    }
+    const { status, text } = tellRefusal(error, request.method, this.#options.log);
     if (isTahoeError(error, 'ERR_METHOD')) reply.header('allow', error.facts.allowed);
     this.#settleBody(request, reply);
     return reply

@@ -5,7 +5,8 @@
  * malformed request: the former is 500 and says nothing of itself.
  * @see Tahoe-LAFS docs/specifications/http-storage-node-protocol.rst
  */
-import { isTahoeError } from '#core/errors.js';
+import type { Log } from '#core/environment.js';
+import { isTahoeError, reasonOf } from '#core/errors.js';
 import type { ErrorCode, ErrorFamily } from '#core/errors.js';
 
 const statusOfCode: Partial<Record<ErrorCode, number>> = {
@@ -51,4 +52,12 @@ export function refusalOf(error: unknown): Refusal {
   const status = error instanceof Error && 'statusCode' in error ? error.statusCode : undefined;
   if (typeof status === 'number' && status >= 400 && status < 500) return { status, text: 'the request is malformed' };
   return { status: 500, text: 'the server failed at this request; its log says more' };
+}
+
+/** The same; what the server could not do is logged. @param method - of the request. */
+export function tellRefusal(error: unknown, method: string, log: Log): Refusal {
+  const refusal = refusalOf(error);
+  const { status } = refusal;
+  if (status >= 500) log.error('storage.request-failed', { method, status, reason: reasonOf(error) });
+  return refusal;
 }

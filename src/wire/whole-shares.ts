@@ -8,6 +8,7 @@
  * A share that is there, or is being uploaded, is not stored again; with `where-none=true` none is while any share of the
  * index is there, so that who does not know where a file lies may ask and store in one request. `already-have` names all
  * shares of the index that were there. A server without this answers 404, as for every path that it does not know.
+ * Those of several files travel together as store-batch.ts says.
  * @see docs/storage-api.md
  */
 import { formatBase32 } from '#core/base32.js';
@@ -43,8 +44,15 @@ export function parseWhereNone(text: string | null): boolean | undefined {
 
 /** Whether shares may be stored in one request. @param sizes - of each of them, in bytes. */
 export function fitWholeShares(sizes: readonly number[]): boolean {
-  const size = sizes.reduce((sum, each) => sum + each + FRAME_SIZE_MAX, FRAME_SIZE_MAX);
-  return size <= WHOLE_SHARES_REQUEST_SIZE_MAX && sizes.every((each) => each > 0 && each <= WHOLE_SHARE_SIZE_MAX);
+  return (
+    wholeSharesSizeMax(sizes) <= WHOLE_SHARES_REQUEST_SIZE_MAX &&
+    sizes.every((each) => each > 0 && each <= WHOLE_SHARE_SIZE_MAX)
+  );
+}
+
+/** What they take in a request at most, in bytes. @param sizes - of each of them, in bytes. */
+export function wholeSharesSizeMax(sizes: readonly number[]): number {
+  return sizes.reduce((sum, each) => sum + each + FRAME_SIZE_MAX, FRAME_SIZE_MAX);
 }
 
 /** The request. */
@@ -54,9 +62,13 @@ export function encodeWholeShares(shares: ReadonlyMap<number, Uint8Array>): Uint
 
 /** @throws ERR_CBOR, or ERR_MESSAGE when there is no share, or one that is empty or too large. */
 export function decodeWholeShares(bytes: Uint8Array): ReadonlyMap<number, Uint8Array> {
-  const what = 'request to store shares';
+  return toWholeShares(decodeCbor(bytes), 'request to store shares');
+}
+
+/** The same of what was decoded. @param what - it stands in. @throws ERR_MESSAGE. */
+export function toWholeShares(value: unknown, what: string): ReadonlyMap<number, Uint8Array> {
   const shares = new Map(
-    [...asMap(decodeCbor(bytes), what)].map(([shareNumber, share]): [number, Uint8Array] => {
+    [...asMap(value, what)].map(([shareNumber, share]): [number, Uint8Array] => {
       if (!(share instanceof Uint8Array)) throw messageError(what, 'a share is no byte string');
       if (share.length === 0 || share.length > WHOLE_SHARE_SIZE_MAX)
         throw messageError(what, `a share has not 1 to ${String(WHOLE_SHARE_SIZE_MAX)} bytes`);
@@ -68,19 +80,26 @@ export function decodeWholeShares(bytes: Uint8Array): ReadonlyMap<number, Uint8A
 }
 
 /** The reply. */
-export function encodeWholeSharesReply({ alreadyHave, stored }: WholeSharesReply): Uint8Array {
-  return encodeCbor(
-    new Map<CborValue, CborValue>([
-      ['already-have', alreadyHave],
-      ['stored', stored],
-    ]),
-  );
+export function encodeWholeSharesReply(reply: WholeSharesReply): Uint8Array {
+  return encodeCbor(fromWholeSharesReply(reply));
+}
+
+/** What stands in it. */
+export function fromWholeSharesReply({ alreadyHave, stored }: WholeSharesReply): CborValue {
+  return new Map<CborValue, CborValue>([
+    ['already-have', alreadyHave],
+    ['stored', stored],
+  ]);
 }
 
 /** @throws ERR_CBOR or ERR_MESSAGE. */
 export function decodeWholeSharesReply(bytes: Uint8Array): WholeSharesReply {
   const what = 'answer to shares that were sent';
-  const map = asMap(decodeCbor(bytes), what);
+  return toWholeSharesReply(asMap(decodeCbor(bytes), what), what);
+}
+
+/** The same of what was decoded. @param what - it stands in. @throws ERR_MESSAGE. */
+export function toWholeSharesReply(map: ReadonlyMap<unknown, unknown>, what: string): WholeSharesReply {
   return {
     alreadyHave: toShareNumbers(map.get('already-have'), what),
     stored: toShareNumbers(map.get('stored'), what),
