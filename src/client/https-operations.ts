@@ -21,6 +21,7 @@ import {
 } from '#wire/storage.js';
 import type { ByteRange } from '#wire/storage.js';
 import { encodeReadTestWriteRequest, mutablePath } from '#wire/storage-mutable.js';
+import { encodeStoreBatch, STORE_BATCH_PATH } from '#wire/store-batch.js';
 import { encodeWholeShares, wholeSharesPath } from '#wire/whole-shares.js';
 import type { ExchangeBody, ExchangeRequest } from './http-exchange.js';
 import { boundCborUpTo, boundFeed, boundRead } from './https-replies.js';
@@ -32,6 +33,7 @@ import type {
   SecretStoreRequest,
   ShareSecrets,
 } from './storage-server.js';
+import type { StoreCall } from './store-batches.js';
 
 /** The largest reply to a read-test-write that is read, in bytes; less where less was asked for. */
 export const READ_TEST_WRITE_REPLY_SIZE_MAX = 64 << 20;
@@ -206,14 +208,32 @@ export function leaseOperation(storageIndex: Uint8Array, secrets: ShareSecrets):
   };
 }
 
+/** Storing shares as wholes, in words. */
+export function describeStore(storageIndex: Uint8Array): string {
+  return `storing shares of ${formatBase32(storageIndex)}`;
+}
+
 /** Small shares as wholes. A 404 says that the server does not know of such a request. */
 export function storeSharesOperation(storageIndex: Uint8Array, request: SecretStoreRequest): Operation {
   return {
-    what: `storing shares of ${formatBase32(storageIndex)}`,
+    what: describeStore(storageIndex),
     method: 'POST',
     path: wholeSharesPath(storageIndex, request.whereNone),
     headers: { 'content-type': CBOR_MEDIA_TYPE, 'x-tahoe-authorization': dangerouslyFormatLeaseSecrets(request) },
     body: [encodeWholeShares(request.shares)],
+    statuses: [200, 404],
+  };
+}
+
+/** The same of several files. A 404 says that the server does not know of such a request. */
+export function storeBatchOperation(calls: readonly StoreCall[]): Operation {
+  const stores = calls.map(({ request, storageIndex }) => ({ whereNone: false, ...request, storageIndex }));
+  return {
+    what: `storing shares of ${String(calls.length)} files`,
+    method: 'POST',
+    path: STORE_BATCH_PATH,
+    headers: { 'content-type': CBOR_MEDIA_TYPE },
+    body: [encodeStoreBatch(stores)],
     statuses: [200, 404],
   };
 }

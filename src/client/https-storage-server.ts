@@ -25,7 +25,6 @@ import {
 import type { AllocateReply, ByteRange } from '#wire/storage.js';
 import { decodeReadTestWriteReply, mutablePath } from '#wire/storage-mutable.js';
 import type { ReadTestWriteReply } from '#wire/storage-mutable.js';
-import { decodeWholeSharesReply, fitWholeShares } from '#wire/whole-shares.js';
 import type { WholeSharesReply } from '#wire/whole-shares.js';
 import { ConnectionLane } from './connection-lane.js';
 import { TIMER_MS_MAX } from './deadline.js';
@@ -42,22 +41,15 @@ import {
   listOperation,
   readOperation,
   readTestWriteOperation,
-  storeSharesOperation,
   writeOperation,
 } from './https-operations.js';
 import type { Operation } from './https-operations.js';
-import {
-  boundCbor,
-  boundIgnored,
-  checkAllocated,
-  checkStored,
-  describeStatus,
-  timeOf,
-  UnusableReply,
-} from './https-replies.js';
+import { boundCbor, boundIgnored, checkAllocated, describeStatus, timeOf, UnusableReply } from './https-replies.js';
 import type { Dialler } from './dialler.js';
 import { callTimeoutMs, defaultHttpsLimits } from './https-limits.js';
 import type { HttpsLimits } from './https-limits.js';
+import { HttpsStores } from './https-stores.js';
+import type { AskServer } from './https-stores.js';
 import { PinnedConnector } from './pinned-connector.js';
 import { shortNameOf } from './storage-server.js';
 import type {
@@ -107,8 +99,7 @@ export class HttpsStorageServer implements StorageServer {
   #isOwnKind = false;
   /** What it does not know of, being of an earlier release. */
   readonly #lacking = new Set<'beginnings' | 'mutable beginnings'>();
-  /** The same of shares as wholes. */
-  #lacksStoring = false;
+  readonly #stores: HttpsStores;
   #streamCount = 0;
 
   constructor(options: HttpsStorageServerOptions) {
@@ -129,6 +120,8 @@ export class HttpsStorageServer implements StorageServer {
     this.#lane = new ConnectionLane({ ...lane, connectionCountMax });
     this.#feedLane = new ConnectionLane({ ...lane, ...feeds });
     this.#versionLane = new ConnectionLane({ ...lane, connectionCountMax: 1 });
+    const ask: AskServer = (operation, decode, asking) => this.#askCbor(operation, decode, asking);
+    this.#stores = new HttpsStores({ shortName: this.shortName, clock, limits: this.#limits, ask });
   }
 
   /** Connections that are open or being made. */
@@ -227,16 +220,7 @@ export class HttpsStorageServer implements StorageServer {
     request: SecretStoreRequest,
     options?: CallOptions,
   ): Promise<WholeSharesReply | undefined> {
-    const sizes = [...request.shares.values()].map(({ length }) => length);
-    if (!this.#isOwnKind || this.#lacksStoring || !fitWholeShares(sizes)) return undefined;
-    return this.#askCbor(
-      storeSharesOperation(storageIndex, request),
-      (body, status) => {
-        this.#lacksStoring = status === 404;
-        return status === 404 ? undefined : checkStored(decodeWholeSharesReply(body), request.shares);
-      },
-      options,
-    );
+    return this.#isOwnKind ? this.#stores.store(storageIndex, request, options) : undefined;
   }
 
   async listShares(storageIndex: Uint8Array, options?: CallOptions): Promise<ReadonlySet<number>> {
@@ -346,6 +330,7 @@ export class HttpsStorageServer implements StorageServer {
   }
 
   async close(): Promise<void> {
+    this.#stores.close();
     const lanes = [this.#lane.close(), this.#versionLane.close(), this.#feedLane.close()];
     // After the lanes have failed their calls: what is left is connections in the middle of a handshake.
     this.#connector.close();
