@@ -281,10 +281,10 @@ t.test('calls have a limit, those that wait too', async (t) => {
 t.test('its end fails those that wait', async (t) => {
   const subject = new Subject();
   const [first, second, ...calls] = subject.storeAll(range(0, 4));
-  subject.batches.close();
-  for (const call of calls) await t.rejects(call, { code: 'ERR_CANCELLED' });
   subject.request(0).answer();
   subject.request(1).answer();
+  subject.batches.close();
+  for (const call of calls) await t.rejects(call, { code: 'ERR_CANCELLED' });
   await Promise.all([first, second]);
   await settle();
   t.strictSame(subject.order, [[0], [1]], 'none of them is sent');
