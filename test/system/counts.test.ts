@@ -255,3 +255,21 @@ t.test('requests over HTTPS, syncs, and bytes hashed', { timeout: TIMEOUT_MS }, 
     t.equal(Math.round((cost.cryptoSize / LARGE) * 100) / 100, cryptoPerByte, `${name}: bytes hashed and enciphered`);
   }
 });
+
+t.test('many small files at once share requests and syncs', { timeout: TIMEOUT_MS }, async (t) => {
+  const grid = await CountedGrid.start(t);
+  await grid.ask('PUT', '/uri', small); // each server makes its journal
+  const files = Array.from({ length: 40 }, (_, number) => seededBytes(`one of many ${String(number)}`, SMALL));
+  let paths: string[] = [];
+  const { requests, syncs } = await grid.cost(async () => {
+    const capabilities = await Promise.all(files.map((bytes) => grid.ask('PUT', '/uri', bytes)));
+    paths = capabilities.map((capability) => `/uri/${encodeURIComponent(capability.toString().trim())}`);
+  });
+  // Ten servers and a share of each file: alone it would be 400 of either. How many wait together depends on the machine.
+  t.strictSame(Object.keys(requests), ['storeShares']);
+  t.ok((requests['storeShares'] ?? 0) <= 200, `${String(requests['storeShares'])} requests`);
+  t.ok((syncs['fdatasync'] ?? 0) <= 200, `${String(syncs['fdatasync'])} syncs`);
+  for (const [number, path] of paths.entries()) {
+    t.ok((await grid.ask('GET', path)).equals(files[number] ?? small), `file ${String(number)} comes back`);
+  }
+});

@@ -51,6 +51,7 @@ const badRequests: readonly (readonly [string, Uint8Array])[] = [
   ['a long index', damaged((store) => store.set('storage-index', new Uint8Array(17)))],
   ['an index as text', damaged((store) => store.set('storage-index', formatBase32(storageIndex)))],
   ['a short secret', damaged((store) => store.set('renew-secret', first.renewSecret.subarray(1)))],
+  ['a long secret', damaged((store) => store.set('renew-secret', Buffer.concat([first.renewSecret, share])))],
   ['a secret as text', damaged((store) => store.set('cancel-secret', formatBase32(first.cancelSecret)))],
   ['a number for true', damaged((store) => store.set('where-none', 1))],
   ['no shares', damaged((store) => store.set('shares', new Map()))],
