@@ -1,10 +1,11 @@
 /** Small shares of several files in one request, as the storage server takes them. */
+import { PassThrough } from 'node:stream';
 import t from 'tap';
 import type { Test } from 'tap';
 import type { Log } from '#core/environment.js';
 import { createMemoryStore } from '#storage/memory-store.js';
 import type { ShareStore } from '#storage/share-store.js';
-import { ManualClock } from '#test/fixtures/clock.js';
+import { ManualClock, settle } from '#test/fixtures/clock.js';
 import { seededBytes } from '#test/fixtures/crypto.js';
 import { FaultyFiles } from '#test/fixtures/faulty-files.js';
 import { appOf, injector, swissnum } from '#test/fixtures/protocol-subjects.js';
@@ -15,7 +16,7 @@ import { encodeCbor } from '#wire/cbor.js';
 import { dangerouslyFormatAuthorization } from '#wire/storage.js';
 import { decodeStoreBatchReply, encodeStoreBatch, STORE_BATCH_COUNT_MAX, STORE_BATCH_PATH } from '#wire/store-batch.js';
 import type { BatchedStore } from '#wire/store-batch.js';
-import { WHOLE_SHARES_REQUEST_SIZE_MAX } from '#wire/whole-shares.js';
+import { WHOLE_SHARES_REQUEST_SIZE_MAX, wholeSharesPath } from '#wire/whole-shares.js';
 
 const authorization: Header = ['authorization', dangerouslyFormatAuthorization(swissnum)];
 const headers = [authorization, cborType];
@@ -123,4 +124,36 @@ t.test('what is refused as a whole, with nothing stored', async (t) => {
   for (const { storageIndex } of stores) t.strictSame(await store.listShares(storageIndex), new Set());
   t.equal(await status(good), 200);
   for (const { storageIndex } of stores) t.strictSame(await store.listShares(storageIndex), new Set([0, 7]));
+});
+
+t.test('its memory is that of single requests too', async (t) => {
+  const store = createMemoryStore(storeOptions(new ManualClock()));
+  const app = await appOf(t, store);
+  const size = WHOLE_SHARES_REQUEST_SIZE_MAX;
+  const common = { [authorization[0]]: authorization[1], 'content-type': 'application/cbor' };
+  const secrets = rightSecrets(['lease-renew-secret', 'lease-cancel-secret']).map(([, value]) => value);
+  const heads = [
+    { url: STORE_BATCH_PATH, headers: common },
+    { url: wholeSharesPath(storeOf(0).storageIndex), headers: { ...common, 'x-tahoe-authorization': secrets } },
+  ];
+  const bodies: PassThrough[] = [];
+  const begin = async (number: number): Promise<number> => {
+    const { headers: head, url } = heads[number % 2] ?? { headers: common, url: '' };
+    const payload = new PassThrough();
+    bodies.push(payload);
+    const request = { method: 'POST' as const, url, payload, headers: { ...head, 'content-length': String(size) } };
+    return (await app.inject(request)).statusCode;
+  };
+  const count = (64 << 20) / size;
+  const held = Array.from({ length: count }, (_, number) => begin(number));
+  await settle();
+  t.strictSame([await begin(0), await begin(1)], [507, 507]);
+  for (const body of bodies) body.end();
+  t.strictSame(new Set(await Promise.all(held)), new Set([400]), 'an empty body is no message');
+  const [stored] = decodeStoreBatchReply(
+    (await injector(app)({ method: 'POST', path: STORE_BATCH_PATH, headers, body: encodeStoreBatch([storeOf(1)]) }))
+      .body,
+    1,
+  );
+  t.match(stored, { stored: new Set([0, 7]) }, 'it is given back');
 });
