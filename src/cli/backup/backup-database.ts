@@ -17,7 +17,7 @@ import { readFile, stat } from 'node:fs/promises';
 import type { BigIntStats } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
 import initSqlJs from 'sql.js';
-import type { Database, SqlValue, Statement } from 'sql.js';
+import type { Database, SqlJsStatic, SqlValue, Statement } from 'sql.js';
 import { formatBase32 } from '#core/base32.js';
 import { fromUtf8, join, utf8 } from '#core/bytes.js';
 import type { BulkCrypto } from '#core/crypto.js';
@@ -71,6 +71,20 @@ export interface DatabaseSurroundings {
   readonly crypto: BulkCrypto;
 }
 
+let sqlite: Promise<SqlJsStatic> | undefined;
+
+/**
+ * Has SQLite made ready, once, by other threads. Not all of it is compiled there: that would keep them busy for longer than
+ * the functions take that are used.
+ */
+export function loadSqlite(): Promise<SqlJsStatic> {
+  if (sqlite === undefined) {
+    setFlagsFromString(`--wasm-tiering-budget=${String(TIERING_BUDGET)}`);
+    sqlite = initSqlJs();
+  }
+  return sqlite;
+}
+
 /** The database. The caller closes it, after `save`. */
 export class BackupDatabase {
   readonly #path: string;
@@ -94,8 +108,7 @@ export class BackupDatabase {
   static async open(path: string, surroundings: DatabaseSurroundings): Promise<BackupDatabase> {
     const bytes = await readIfThere(path);
     await refuseJournal(path);
-    setFlagsFromString(`--wasm-tiering-budget=${String(TIERING_BUDGET)}`);
-    const { Database } = await initSqlJs();
+    const { Database } = await loadSqlite();
     const database = new Database(bytes);
     try {
       prepare(database, bytes === undefined);

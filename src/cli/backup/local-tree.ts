@@ -3,11 +3,12 @@
  * becomes a warning, as does what cannot be read.
  */
 import { isUtf8 } from 'node:buffer';
-import { lstat, readdir, stat } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import type { BigIntStats } from 'node:fs';
 import { join } from 'node:path';
 import { normalizeName } from '#core/directory/names.js';
 import { quotePath } from '#node/quoted-path.js';
+import { lookAt, lookAtLink } from '../local-looks.js';
 
 /** A file, a directory with what lies in it, or why something is left out. */
 export type BackupTarget =
@@ -35,7 +36,7 @@ export async function readBackupTree(
   name: string,
   isExcluded: (name: string) => boolean,
 ): Promise<BackupDirectory> {
-  const stats = await stat(path, { bigint: true });
+  const stats = await lookAt(path);
   const entries = await readdir(path, { encoding: 'buffer' });
   const children: BackupTarget[] = [];
   const taken = new Set<string>();
@@ -66,7 +67,7 @@ async function readTarget(
   }
   let isDirectory = false;
   try {
-    const link = await lstat(path, { bigint: true });
+    const link = await lookAtLink(path);
     if (link.isSymbolicLink()) return skipped(false, `WARNING: cannot backup symlink ${shown}`);
     isDirectory = link.isDirectory();
     if (isDirectory) return await readBackupTree(path, name, about.isExcluded);

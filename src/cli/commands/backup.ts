@@ -9,7 +9,7 @@ import type { Command } from 'commander';
 import { TahoeError } from '#core/errors.js';
 import { nativeBulkCrypto } from '#core/native-bulk-crypto.js';
 import { compareNames } from '#core/directory/names.js';
-import { BackupDatabase } from '../backup/backup-database.js';
+import { BackupDatabase, loadSqlite } from '../backup/backup-database.js';
 import { archiveName, progressLine, reportLines } from '../backup/backup-report.js';
 import { backUpDirectory, noCounts } from '../backup/backup-run.js';
 import type { BackupCounts, BackupWork } from '../backup/backup-run.js';
@@ -104,13 +104,18 @@ async function backUp(
   const isExcluded = exclusionOf(await patternsOf(words, context));
   const path = resolveLocal(from, context);
   return withFileStore('the backup', command, context, async (tools) => {
-    const target = parseRemotePath(to, tools.aliases);
+    const parent = below(parseRemotePath(to, tools.aliases));
+    // The gateway is asked first: it answers while SQLite is made ready and the tree is read.
+    const looking = awaited(findNode(tools.client, parent, tools.signal));
+    const loading = awaited(loadSqlite());
     const tree = await readBackupTree(path, basename(path), isExcluded).catch((error: unknown) => {
       throw localFileError(path, error);
     });
-    const { database, places } = await prepare(target, tools, context);
+    const node = await looking;
+    await loading;
     const counts = noCounts();
-    const root = await storeTree(tree, database, { words, counts, context, tools, startMs });
+    const run = { words, counts, context, startMs };
+    const { places, root } = await storeBesidePlaces(tree, { parent, node }, run, tools);
     const archive = below(places.archives, archiveName(context.clock.nowMs()));
     await allEnded([archive, below(places.parent, 'Latest')].map((place) => attach(place, root, tools)));
     const isSound = words.verify !== true || (await verify(root, tools, context));
@@ -126,7 +131,6 @@ interface Run {
   readonly words: BackupWords;
   readonly counts: BackupCounts;
   readonly context: CommandContext;
-  readonly tools: FileStoreTools;
   readonly startMs: number;
 }
 
@@ -137,22 +141,36 @@ interface Places {
   readonly archives: RemotePath;
 }
 
-/** Opens the database and sees to the directories in the grid at the same time: the one waits for the gateway. */
-async function prepare(
-  target: RemotePath,
+/** The same promise, which may fail before anybody waits for it. */
+function awaited<Result>(promise: Promise<Result>): Promise<Result> {
+  promise.catch(() => undefined);
+  return promise;
+}
+
+/**
+ * Stores the tree and sees to the directories in the grid meanwhile, which have to be there only at the end. Where these
+ * cannot be made, the rest is given up.
+ * @throws what either throws, the directories' first.
+ */
+async function storeBesidePlaces(
+  tree: BackupDirectory,
+  { parent, node }: { readonly parent: RemotePath; readonly node: GridNode | undefined },
+  run: Run,
   tools: FileStoreTools,
-  context: CommandContext,
-): Promise<{ readonly database: BackupDatabase; readonly places: Places }> {
-  const opening = BackupDatabase.open(join(chooseDirectory({}, context), 'private', 'backupdb.sqlite'), {
-    now: () => context.clock.nowMs() / 1000,
+): Promise<{ readonly places: Places; readonly root: string }> {
+  const database = await BackupDatabase.open(join(chooseDirectory({}, run.context), 'private', 'backupdb.sqlite'), {
+    now: () => run.context.clock.nowMs() / 1000,
     chance: () => randomInt(2 ** 32) / 2 ** 32,
     crypto: nativeBulkCrypto,
   });
-  const [opened, ensured] = await Promise.allSettled([opening, ensureArchives(below(target), tools)]);
-  if (opened.status === 'fulfilled' && ensured.status === 'rejected') opened.value.close();
-  if (ensured.status === 'rejected') throw ensured.reason;
-  if (opened.status === 'rejected') throw opened.reason;
-  return { database: opened.value, places: ensured.value };
+  const failed = new AbortController();
+  const making = ensureArchives(parent, node, tools);
+  making.catch((error: unknown) => failed.abort(error));
+  const signal = AbortSignal.any([tools.signal, failed.signal]);
+  const [made, stored] = await Promise.allSettled([making, storeTree(tree, database, run, { ...tools, signal })]);
+  if (made.status === 'rejected') throw made.reason;
+  if (stored.status === 'rejected') throw stored.reason;
+  return { places: made.value, root: stored.value };
 }
 
 /**
@@ -162,7 +180,8 @@ async function prepare(
 async function storeTree(
   tree: BackupDirectory,
   database: BackupDatabase,
-  { words, counts, context, tools, startMs }: Run,
+  { words, counts, context, startMs }: Run,
+  tools: FileStoreTools,
 ): Promise<string> {
   const { clock, stdout, stderr, isQuiet } = context;
   const total = countTargets(tree);
@@ -207,10 +226,16 @@ async function patternsOf(words: BackupWords, context: CommandContext): Promise<
   return patterns;
 }
 
-/** Both by their capabilities where these are known, so that no later request walks the path from its beginning. */
-async function ensureArchives(parent: RemotePath, { client, signal }: FileStoreTools): Promise<Places> {
+/**
+ * Makes Archives where it is missing.
+ * @returns both by their capabilities where these are known, so that no later request walks the path from its beginning.
+ */
+async function ensureArchives(
+  parent: RemotePath,
+  node: GridNode | undefined,
+  { client, signal }: FileStoreTools,
+): Promise<Places> {
   const place = below(parent, ARCHIVES);
-  const node = await findNode(client, parent, signal);
   const archives = node?.children.get(ARCHIVES);
   if (archives !== undefined) return { parent: directly(node, parent), archives: directly(archives, place) };
   const made = await client.call('POST', `${addressOf(place)}?t=mkdir`, { signal });

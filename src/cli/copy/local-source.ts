@@ -3,13 +3,14 @@
  * left out, as the reference does.
  */
 import type { BigIntStats } from 'node:fs';
-import { readdir, stat } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { isUtf8 } from 'node:buffer';
 import { TahoeError } from '#core/errors.js';
 import { systemCode } from '#node/durable-file.js';
 import { quotePath } from '#node/quoted-path.js';
 import { localFileError, openLocalFile } from '../local-file.js';
+import { lookAt } from '../local-looks.js';
 import type { Source, SourceDirectory, SourceFile } from './source.js';
 
 /**
@@ -29,7 +30,7 @@ export async function localSource(path: string, word: string): Promise<Source> {
 /** Of the file or directory, or what a link leads to; undefined when there is nothing. @throws ERR_FILE. */
 export async function statIfThere(path: string): Promise<BigIntStats | undefined> {
   try {
-    return await stat(path, { bigint: true });
+    return await lookAt(path);
   } catch (error) {
     if (['ENOENT', 'ENOTDIR'].includes(systemCode(error) ?? '')) return undefined;
     throw localFileError(path, error);
