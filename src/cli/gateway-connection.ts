@@ -6,9 +6,13 @@ import { once } from 'node:events';
 import type { Agent, ClientRequest, IncomingMessage } from 'node:http';
 import { pipeline } from 'node:stream/promises';
 import { TahoeError } from '#core/errors.js';
+import { AT_ONCE } from './parallel.js';
 
-/** As many as requests that a command sends at a time; a gateway closes what it does not need. */
-const CONNECTIONS_MAX = 8;
+/**
+ * Twice as many as things that a command does at a time: a copy inside the grid reads a file as fast as it is written, and
+ * a read that is not at its end keeps its connection.
+ */
+const CONNECTIONS_MAX = 2 * AT_ONCE;
 /** A connection that was idle for so long, in milliseconds, may have been closed by the gateway. */
 const IDLE_MS = 4_000;
 

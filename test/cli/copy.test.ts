@@ -6,7 +6,7 @@ import { localSource } from '#cli/copy/local-source.js';
 import { writeLocalTree } from '#cli/copy/local-target.js';
 import { planCopy } from '#cli/copy/plan.js';
 import type { Source, SourceFile } from '#cli/copy/source.js';
-import { allEnded, Lanes } from '#cli/parallel.js';
+import { allEnded, AT_ONCE, Lanes } from '#cli/parallel.js';
 import { GatewayUser } from './fixtures/gateway-user.js';
 import { temporaryDirectory } from './fixtures/program.js';
 
@@ -56,6 +56,17 @@ t.test('inside the grid files are linked, not stored again', async (t) => {
   await user.expect('cp', '-r', 'A:tree', 'A:copy');
   t.equal(user.requests.filter((request) => request.startsWith('PUT /uri')).length, 1, 'the new directory is linked');
   t.equal(await user.expect('get', 'A:copy/tree/one.txt'), tree['tree/one.txt'].trimEnd());
+});
+
+t.test('as many mutable files as are copied at a time do not wait for each other', { timeout: 60_000 }, async (t) => {
+  const names = Array.from({ length: AT_ONCE }, (_, i) => `from/${String(i)}`);
+  const text = (name: string): string => `${name} is long `.repeat(100_000);
+  const user = await GatewayUser.make(t, Object.fromEntries(names.map((name) => [name, text(name)])));
+  await user.expect('mkdir', 'A:from');
+  for (const name of names) await user.expect('put', '--format=MDMF', name, `A:${name}`);
+  await user.expect('cp', '-r', 'A:from', 'A:to');
+  await user.expect('cp', '-r', 'A:to', 'down');
+  for (const name of names) t.equal(await user.read(`down/to/${name}`), text(name));
 });
 
 t.test('names that would lead out of the target, or that meet, are refused before anything is written', async (t) => {
