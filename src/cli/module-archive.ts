@@ -72,7 +72,12 @@ export class ModuleArchive {
       import: (id: string) => this.#import(id, name),
     });
     const run = this.#scriptOf(name, filename).runInThisContext() as (...parameters: readonly unknown[]) => void;
-    run(module.exports, require, module, filename, path.dirname(filename));
+    try {
+      run(module.exports, require, module, filename, path.dirname(filename));
+    } catch (error) {
+      this.#loaded.delete(name);
+      throw error;
+    }
     return module.exports;
   }
 

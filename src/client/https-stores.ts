@@ -18,7 +18,7 @@ import type { Operation } from './https-operations.js';
 import { checkStored, describeStatus } from './https-replies.js';
 import type { CallOptions, SecretStoreRequest } from './storage-server.js';
 import { StoreBatches } from './store-batches.js';
-import type { StoreCall, StoreOutcome } from './store-batches.js';
+import type { StoreBatchesOptions, StoreCall, StoreOutcome } from './store-batches.js';
 
 /** Asks the server and decodes its answer. @throws as StorageServer says. */
 export type AskServer = <Message>(
@@ -45,8 +45,9 @@ export class HttpsStores {
   constructor(options: HttpsStoresOptions) {
     const { clock, limits, shortName } = options;
     this.#options = options;
-    const { callCountMax } = limits;
-    this.#batches = new StoreBatches({ clock, shortName, callCountMax, send: (...sent) => this.#send(...sent) });
+    const { callCountMax, connectionCountMax } = limits;
+    const send: StoreBatchesOptions['send'] = (...sent) => this.#send(...sent);
+    this.#batches = new StoreBatches({ clock, shortName, callCountMax, connectionCountMax, send });
   }
 
   /** @see StorageServer.storeShares */

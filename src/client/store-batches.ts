@@ -3,7 +3,8 @@
  *
  * While few requests are under way a call is sent at once, alone. Others wait, and when a request ends all that wait go in
  * one, as far as its limits allow. So one upload never waits for another to come, and where many run at a time a server
- * gets a few large requests instead of many small ones. Each call keeps its own signal and its own deadline, which
+ * gets a few large requests instead of many small ones. A server that is far away takes each wait as a round trip more: there
+ * a call waits only when all connections are taken. Each call keeps its own signal and its own deadline, which
  * counts from the call; a request that nobody waits for any more is aborted. What is sent and how is the owner's to say.
  * @see src/wire/store-batch.ts
  */
@@ -17,6 +18,10 @@ import type { SecretStoreRequest } from './storage-server.js';
 
 /** How many requests are under way before calls wait: one is on its way while the server is busy with another. */
 export const STORES_UNDER_WAY_MAX = 2;
+/** A server that never answers in less time is far away, in milliseconds. */
+export const NEAR_MS = 20;
+/** By how much the least time grows with each request, so that it follows a server that gets slower. */
+const QUICKEST_GROWTH = 1.1;
 /**
  * The largest batch, in bytes: all its calls end together, and on a slow line that should not take much of the time that
  * any of them has. What is larger than half of it goes alone.
@@ -44,6 +49,8 @@ export interface StoreBatchesOptions {
   readonly clock: Clock;
   /** Calls at a time, sent and waiting together; one more fails at once. */
   readonly callCountMax: number;
+  /** Connections to the server: so many requests may be under way to one that is far away. */
+  readonly connectionCountMax: number;
   /**
    * Sends one call, or several in one request, until the signal ends it.
    * @returns what became of each, in their order; undefined where the server does not take several, with none stored.
@@ -72,6 +79,8 @@ export class StoreBatches {
   #underWay = 0;
   /** What a batch may have, in bytes; 0 where the server takes none. */
   #sizeMax = UNTRIED_BATCH_SIZE_MAX;
+  /** About the least time that a request took lately, in milliseconds; undefined before there was any. */
+  #quickestMs: number | undefined;
 
   constructor(options: StoreBatchesOptions) {
     this.#options = options;
@@ -112,7 +121,7 @@ export class StoreBatches {
       const size = batchedStoreSizeMax([...call.request.shares.values()].map(({ length }) => length));
       const member = { call, size, signal, resolve, reject };
       // One that could not share a request with another like it would wait for nothing.
-      if (this.#underWay < STORES_UNDER_WAY_MAX || size > this.#sizeMax / 2) {
+      if (this.#underWay < this.#underWayMax || size > this.#sizeMax / 2) {
         this.#start([member]);
         return;
       }
@@ -125,7 +134,7 @@ export class StoreBatches {
     this.#underWay += 1;
     void this.#run(members).finally(() => {
       this.#underWay -= 1;
-      while (this.#waiting.size > 0 && (this.#underWay < STORES_UNDER_WAY_MAX || this.#sizeMax === 0)) {
+      while (this.#waiting.size > 0 && (this.#underWay < this.#underWayMax || this.#sizeMax === 0)) {
         this.#start(this.#take());
       }
     });
@@ -144,13 +153,23 @@ export class StoreBatches {
     return taken;
   }
 
+  get #underWayMax(): number {
+    return (this.#quickestMs ?? 0) > NEAR_MS ? this.#options.connectionCountMax : STORES_UNDER_WAY_MAX;
+  }
+
+  #noteTime(tookMs: number): void {
+    this.#quickestMs = Math.min(tookMs, (this.#quickestMs ?? tookMs) * QUICKEST_GROWTH + 1);
+  }
+
   /** Sends calls and tells each what became of it; never throws. */
   async #run(members: readonly Member[]): Promise<void> {
+    const startMs = this.#options.clock.monotonicMs();
     try {
       const outcomes = await this.#options.send(
         members.map(({ call }) => call),
         whenAllEnded(members),
       );
+      this.#noteTime(this.#options.clock.monotonicMs() - startMs);
       if (outcomes === undefined) {
         this.#sizeMax = 0;
         for (const member of members) if (!member.signal.aborted) this.#start([member]);

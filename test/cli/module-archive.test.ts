@@ -57,6 +57,7 @@ t.test('what a module throws is thrown, from its own place', async (t) => {
     message: 'on purpose',
     stack: new RegExp(join(directory, 'failing.cjs')),
   });
+  t.throws(() => archive.load('failing.cjs'), /on purpose/, 'each time');
   t.throws(() => archive.load('nothing.cjs'), /there is no module nothing\.cjs/);
   t.throws(() => ModuleArchive.read(join(directory, 'beside.mjs')), SyntaxError);
 });

@@ -1,6 +1,6 @@
 /** Calls to store small shares that travel together: when they wait, who goes with whom, and what ends them. */
 import t from 'tap';
-import { STORE_BATCH_SIZE_MAX, StoreBatches, UNTRIED_BATCH_SIZE_MAX } from '#client/store-batches.js';
+import { NEAR_MS, STORE_BATCH_SIZE_MAX, StoreBatches, UNTRIED_BATCH_SIZE_MAX } from '#client/store-batches.js';
 import type { StoreCall, StoreOutcome } from '#client/store-batches.js';
 import { TahoeError } from '#core/errors.js';
 import { ManualClock, settle } from '#test/fixtures/clock.js';
@@ -46,7 +46,7 @@ class Subject {
         };
         this.sent.push({ numbers, signal, answer, lack, fail: reject });
       });
-    this.batches = new StoreBatches({ shortName: 'it', clock, callCountMax, send });
+    this.batches = new StoreBatches({ shortName: 'it', clock, callCountMax, connectionCountMax: 5, send });
   }
 
   /** Stores a share of so many bytes. */
@@ -89,6 +89,39 @@ function nth<Call>(calls: readonly Call[], position: number): Call {
 function range(begin: number, end: number): number[] {
   return Array.from({ length: end - begin }, (_, i) => begin + i);
 }
+
+t.test('to a server that is far away as many go alone as there are connections', async (t) => {
+  const subject = new Subject();
+  /** Has all requests from `first` on answered after a while. */
+  const answerAfter = async (ms: number, first: number): Promise<void> => {
+    await settle();
+    subject.clock.advance(ms);
+    for (const request of subject.sent.slice(first)) request.answer();
+    await settle();
+  };
+  const begun = subject.storeAll([0]);
+  await answerAfter(NEAR_MS + 1, 0);
+  const far = subject.storeAll(range(1, 9));
+  await settle();
+  t.strictSame(subject.order.slice(1), [[1], [2], [3], [4], [5]]);
+  subject.clock.advance(NEAR_MS + 1);
+  subject.request(1).answer();
+  await settle();
+  t.strictSame(subject.order.slice(6), [[6, 7, 8]], 'the others together');
+  await answerAfter(1, 2);
+  await Promise.all([...begun, ...far]);
+  const near = subject.storeAll(range(9, 13));
+  await settle();
+  t.strictSame(subject.order.slice(7), [[9], [10]], 'until it has once been quick');
+  await answerAfter(50, 7);
+  t.strictSame(subject.order.slice(9), [[11, 12]], 'and one that was slow says nothing of how far it is');
+  await answerAfter(50, 9);
+  for (const call of subject.storeAll(range(13, 17))) call.catch(() => undefined);
+  await settle();
+  t.strictSame(subject.order.slice(10), [[13], [14]]);
+  subject.batches.close();
+  await Promise.all(near);
+});
 
 t.test('two at a time go alone, and all that wait go together when one ends', async (t) => {
   const subject = new Subject();
