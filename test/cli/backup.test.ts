@@ -7,9 +7,9 @@ import { GatewayUser } from './fixtures/gateway-user.js';
 import { temporaryDirectory } from './fixtures/program.js';
 
 t.test('where the archives cannot be made, the backup is given up and says why', async (t) => {
-  const files = Object.fromEntries(
-    Array.from({ length: 300 }, (_, i) => [`tree/${String(i)}`, `file ${String(i)} `.repeat(50)]),
-  );
+  const count = 200;
+  const large = (i: number): string => `file ${String(i)} `.repeat(5000);
+  const files = Object.fromEntries(Array.from({ length: count }, (_, i) => [`tree/${String(i)}`, large(i)]));
   const user = await GatewayUser.make(t, files);
   const readOnly =
     (await user.expect('list-aliases', '--readonly-uri')).split(/\s+/).find((word) => word.startsWith('URI:')) ?? '';
@@ -19,6 +19,8 @@ t.test('where the archives cannot be made, the backup is given up and says why',
   t.match(stderr, /^tallac: the gateway answered 4\d\d: .+\n$/);
   t.notMatch(stdout, 'files uploaded');
   t.equal(await user.expect('ls', 'A:'), '', 'nothing was entered');
+  const stored = user.requests.filter((request) => request.startsWith('PUT /uri')).length;
+  t.ok(stored < count, `${String(stored)} files were begun`);
 });
 
 t.test('looks give others their turn', async (t) => {
