@@ -4,7 +4,7 @@
  * reference's does not, gets each by itself.
  * @see src/wire/small-files.ts
  */
-import { join } from '#core/bytes.js';
+import { inOnePiece, join } from '#core/bytes.js';
 import { TahoeError, isTahoeError } from '#core/errors.js';
 import { encodeSmallFiles, parseSmallFilesAnswer } from '#wire/small-files.js';
 import { SMALL_FILES_COUNT_MAX, SMALL_FILES_PATH, SMALL_FILE_SIZE_MAX } from '#wire/small-files.js';
@@ -60,12 +60,10 @@ export class FileUploads {
    * @throws what `open` and reading throw; ERR_GATEWAY, ERR_GATEWAY_REPLY, ERR_TIMEOUT; the signal's reason.
    */
   async store(sizeBytes: number | undefined, open: () => Promise<LocalFile>): Promise<string> {
-    if (!this.#takesMany || !isSmall(sizeBytes)) {
-      return this.#inLane(() => withOpen(open, (file) => this.#put(file.read(), file.sizeBytes)));
+    if (this.#takesMany && isSmall(sizeBytes)) {
+      const bytes = await withOpen(open, readSmall);
+      if (bytes !== undefined) return this.#storeSmall(bytes);
     }
-    const bytes = await withOpen(open, readSmall);
-    if (bytes !== undefined) return this.#storeSmall(bytes);
-    // It has grown.
     return this.#inLane(() => withOpen(open, (file) => this.#put(file.read(), file.sizeBytes)));
   }
 
@@ -97,7 +95,7 @@ export class FileUploads {
   }
 
   async #sendAlone({ bytes, resolve, reject }: WaitingFile): Promise<void> {
-    await this.#inLane(() => this.#put(arrived(bytes), bytes.length)).then(resolve, reject);
+    await this.#inLane(() => this.#put(inOnePiece(bytes), bytes.length)).then(resolve, reject);
   }
 
   /** @returns undefined when the gateway does not know of such requests. */
@@ -150,14 +148,10 @@ async function withOpen<Result>(
   }
 }
 
-/** The whole of it; undefined when it is not small any more. */
+/** The whole of it; undefined when it has grown and is not small any more. */
 async function readSmall(file: LocalFile): Promise<Uint8Array | undefined> {
   if (!isSmall(file.sizeBytes)) return undefined;
   const pieces: Uint8Array[] = [];
   for await (const piece of file.read()) pieces.push(piece);
   return join(pieces);
-}
-
-async function* arrived(bytes: Uint8Array): AsyncGenerator<Uint8Array, void> {
-  yield await Promise.resolve(bytes);
 }

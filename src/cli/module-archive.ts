@@ -17,7 +17,7 @@ const vm = process.getBuiltinModule('node:vm');
 /** One module. */
 export interface ArchivedModule {
   readonly text: string;
-  /** What V8 made of it; undefined before there was any. */
+  /** What V8 made of it; undefined before it was used. */
   readonly code?: Uint8Array;
 }
 

@@ -79,7 +79,7 @@ export class StoreBatches {
   #underWay = 0;
   /** What a batch may have, in bytes; 0 where the server takes none. */
   #sizeMax = UNTRIED_BATCH_SIZE_MAX;
-  /** About the least time that a request took lately, in milliseconds; undefined before there was any. */
+  /** About the least time that a request took lately, in milliseconds; undefined before the first has ended. */
   #quickestMs: number | undefined;
 
   constructor(options: StoreBatchesOptions) {

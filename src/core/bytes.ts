@@ -38,6 +38,11 @@ export function join(parts: readonly Uint8Array[]): Uint8Array {
   return joined;
 }
 
+/** Bytes that are there already, where those are expected that arrive. */
+export async function* inOnePiece(bytes: Uint8Array): AsyncGenerator<Uint8Array, void> {
+  yield await Promise.resolve(bytes);
+}
+
 /** Whether both hold the same bytes. Not constant-time: for public values such as hashes of shares only. */
 export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   if (a.length !== b.length) return false;

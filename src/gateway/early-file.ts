@@ -5,10 +5,11 @@
  * vain, and what servers took of it lies there until its lease ends.
  */
 import type { FastifyRequest } from 'fastify';
+import { inOnePiece } from '#core/bytes.js';
 import type { KnownCapability } from '#core/capability/types.js';
 import type { Arguments } from './arguments.js';
 import { storeFile } from './making.js';
-import { arrived, bodyOf, readAll } from './request-body.js';
+import { bodyOf, readAll } from './request-body.js';
 import type { Incoming } from './request-body.js';
 import type { GatewayServices } from './services.js';
 import { rootChildOf } from './target.js';
@@ -44,7 +45,7 @@ export class EarlyFile {
 
   /** The body once more. */
   get incoming(): Incoming {
-    return { bytes: arrived(this.#bytes), announcedSize: this.#bytes.length };
+    return { bytes: inOnePiece(this.#bytes), announcedSize: this.#bytes.length };
   }
 
   /** The file, when it is safe. @throws as `storeFile` */

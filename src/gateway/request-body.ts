@@ -39,8 +39,3 @@ export async function readAll(
   }
   return join(parts);
 }
-
-/** What is there already, as what arrives. */
-export async function* arrived(bytes: Uint8Array): AsyncGenerator<Uint8Array, void> {
-  yield await Promise.resolve(bytes);
-}

@@ -107,12 +107,11 @@ async function backUp(
     const parent = below(parseRemotePath(to, tools.aliases));
     // The gateway is asked first: it answers while SQLite is made ready and the tree is read.
     const looking = awaited(findNode(tools.client, parent, tools.signal));
-    const loading = awaited(loadSqlite());
+    void awaited(loadSqlite());
     const tree = await readBackupTree(path, basename(path), isExcluded).catch((error: unknown) => {
       throw localFileError(path, error);
     });
     const node = await looking;
-    await loading;
     const counts = noCounts();
     const run = { words, counts, context, startMs };
     const { places, root } = await storeBesidePlaces(tree, { parent, node }, run, tools);

@@ -4,6 +4,7 @@
  * Everything below one must be immutable too.
  * @see Tahoe-LAFS docs/specifications/dirnodes.rst
  */
+import { inOnePiece } from '#core/bytes.js';
 import { concealed } from '#core/capability/types.js';
 import type { DirectoryCapability } from '#core/capability/types.js';
 import { packDirectory } from '#core/directory/entries.js';
@@ -23,11 +24,6 @@ export async function makeImmutableDirectory(
   { signal = new AbortController().signal }: DirectoryCallOptions = {},
 ): Promise<DirectoryCapability> {
   const contents = packDirectory(context.crypto, { kind: 'immutable' }, entries);
-  const { capability } = await uploadFile(context, once(contents), { signal });
+  const { capability } = await uploadFile(context, inOnePiece(contents), { signal });
   return concealed({ kind: 'directory', file: capability });
-}
-
-async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  await Promise.resolve();
-  yield bytes;
 }

@@ -3,6 +3,7 @@
  * @see src/wire/small-files.ts
  */
 import type { FastifyInstance } from 'fastify';
+import { inOnePiece } from '#core/bytes.js';
 import { dangerouslyFormatCapability } from '#core/capability/format.js';
 import { reasonOf } from '#core/errors.js';
 import { mapAtOnce } from '#client/check/at-once.js';
@@ -11,7 +12,7 @@ import { SMALL_FILES_PATH, SMALL_FILES_REQUEST_SIZE_MAX } from '#wire/small-file
 import type { SmallFileAnswer } from '#wire/small-files.js';
 import { clientGone } from '../body.js';
 import { sentenceOf, statusOf } from '../reply.js';
-import { arrived, readBody } from '../request-body.js';
+import { readBody } from '../request-body.js';
 import type { Gateway } from '../services.js';
 
 /** How many of a request are stored at a time. */
@@ -29,7 +30,7 @@ export function smallFilesRoute(app: FastifyInstance, services: Gateway): void {
 
 async function store(services: Gateway, bytes: Uint8Array, signal: AbortSignal): Promise<SmallFileAnswer> {
   try {
-    const { capability } = await services.upload(arrived(bytes), signal);
+    const { capability } = await services.upload(inOnePiece(bytes), signal);
     return { capability: dangerouslyFormatCapability(capability) };
   } catch (error) {
     const status = statusOf(error);
